@@ -1,0 +1,1 @@
+"""Genetic-interaction prediction in yeast, in pure JAX."""

@@ -1,0 +1,102 @@
+"""Gene networks as compressed sparse rows: the graph that a whole batch of genotypes shares."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from flax import struct
+from jax import Array
+
+from gi_jax.errors import GiJaxError
+
+
+@struct.dataclass
+class Adjacency:
+    """One network as a matrix `A [N, N]`, `A[i, j]` = number of edges j -> i, and its transpose.
+
+    Rows hold the senders of each receiver in increasing order; a repeated edge is a repeated entry
+    and counts each time. The transpose serves the backward pass and finds the receivers of a
+    deleted gene. `dense` is filled only for the `dense` backend.
+    """
+
+    indptr: Array  # [N + 1] int32, row starts by receiver
+    senders: Array  # [E] int32, grouped by receiver
+    receivers: Array  # [E] int32, non-decreasing, the receiver of each entry of `senders`
+    indptr_t: Array  # [N + 1] int32, row starts by sender
+    senders_t: Array  # [E] int32, non-decreasing, the sender of each entry of `receivers_t`
+    receivers_t: Array  # [E] int32, grouped by sender
+    dense: Array | None = None  # [N, N] edge counts
+    backend: str = struct.field(pytree_node=False, default="segment")
+
+    @property
+    def num_genes(self) -> int:
+        """N, the number of genes."""
+        return self.indptr.shape[0] - 1
+
+    @property
+    def num_edges(self) -> int:
+        """E, the number of directed edges, repetitions counted."""
+        return self.senders.shape[0]
+
+
+@struct.dataclass
+class CellGraph:
+    """The gene networks of one cell, all over the same N genes and in the same gene order.
+
+    A pytree of arrays: pass it to a jitted function as an argument (closing over it makes the
+    compiler fold the graph as a constant for seconds). `names` is static and sorted as given.
+    """
+
+    networks: tuple[Adjacency, ...]
+    names: tuple[str, ...] = struct.field(pytree_node=False)
+    num_genes: int = struct.field(pytree_node=False)
+
+    def __getitem__(self, name: str) -> Adjacency:
+        return self.networks[self.names.index(name)]
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.names
+
+
+def compressed_rows(senders: np.ndarray, receivers: np.ndarray, num_genes: int) -> Adjacency:
+    """Sorts an edge list into CSR and transposed CSR (host side, NumPy).
+
+    Args:
+      senders, receivers: `[E]` gene ids in `[0, num_genes)`; edges may repeat and may be self loops.
+    """
+    senders = np.asarray(senders, np.int32).reshape(-1)
+    receivers = np.asarray(receivers, np.int32).reshape(-1)
+    if senders.shape != receivers.shape:
+        raise GiJaxError(f"an edge list needs as many senders as receivers, got {senders.size} and {receivers.size}")
+    both = np.concatenate([senders, receivers])
+    if both.size and (both.min() < 0 or both.max() >= num_genes):
+        raise GiJaxError(
+            f"an edge names gene {int(both.max() if both.max() >= num_genes else both.min())}, "
+            f"but the ids of {num_genes} genes run from 0 to {num_genes - 1}"
+        )
+    by_receiver = np.lexsort((senders, receivers))
+    by_sender = np.lexsort((receivers, senders))
+    return Adjacency(
+        indptr=_row_starts(receivers, num_genes),
+        senders=senders[by_receiver],
+        receivers=receivers[by_receiver],
+        indptr_t=_row_starts(senders, num_genes),
+        senders_t=senders[by_sender],
+        receivers_t=receivers[by_sender],
+    )
+
+
+def _row_starts(rows: np.ndarray, num_genes: int) -> np.ndarray:
+    counts = np.bincount(rows, minlength=num_genes)
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+
+
+def cell_graph(edges: Mapping[str, np.ndarray], num_genes: int) -> CellGraph:
+    """Builds a `CellGraph` from edge lists `{name: [2, E]}` (row 0 senders, row 1 receivers).
+
+    The order of `edges` is the order of the networks; no edge is added or merged. Backends are
+    chosen afterwards by `gi_jax.ops.spmm.with_backend`.
+    """
+    networks = tuple(compressed_rows(e[0], e[1], num_genes) for e in edges.values())
+    return CellGraph(networks=networks, names=tuple(edges), num_genes=num_genes)
