@@ -1,0 +1,108 @@
+"""Configuration as frozen dataclasses with torchcell's key names."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gi_jax.errors import GiJaxError
+
+ACTIVATIONS = ("relu", "gelu", "leaky_relu", "tanh", "sigmoid", "silu")
+NORMS = ("layer", "batch", "graph", "instance", "pair", "mean_subtraction")
+NORM_STATISTICS = ("batch", "genotype", "node")
+
+
+@dataclass(frozen=True)
+class GraphAggregationConfig:
+    """How the networks' outputs become one embedding (`cross_attention`, `pairwise_interaction`)."""
+
+    num_heads: int = 8  # cross_attention: attention heads over the networks
+    pairwise_num_layers: int = 2  # pairwise_interaction: layers of a pair's MLP
+    pairwise_hidden_dim: int | None = None  # pairwise_interaction: bottleneck, H // 2 if null
+    aggregation_norm: str | None = None  # pairwise_interaction: norm of the combined embedding
+    dropout: float = 0.0
+
+
+@dataclass(frozen=True)
+class GeneEncoderConfig:
+    """The graph convolution of every network and the way the networks are combined."""
+
+    encoder_type: str = "gin"  # gin | gatv2
+    graph_aggregation_method: str = "sum"  # sum | mean | cross_attention | pairwise_interaction
+    graph_aggregation_config: GraphAggregationConfig = field(default_factory=GraphAggregationConfig)
+    gin_num_layers: int = 2
+    gin_hidden_dim: int | None = None  # width inside the GIN MLP, H if null
+    heads: int = 1  # gatv2
+    concat: bool = True  # gatv2: heads side by side, else averaged
+    add_self_loops: bool = False  # gatv2
+
+
+@dataclass(frozen=True)
+class LocalPredictorConfig:
+    """Set attention over the deleted genes; without it, the prediction is the global one."""
+
+    use_local_predictor: bool = True
+    num_heads: int = 4
+    num_attention_layers: int = 2
+    combination_method: str = "gating"  # gating | concat
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The `model:` block: which system, how wide, how deep, which norm."""
+
+    name: str = "gene_interaction_dango"  # gene_interaction_dango | eager_v1 | dango
+    hidden_channels: int = 64
+    num_layers: int = 2
+    dropout: float = 0.0
+    norm: str = "layer"
+    norm_statistics: str = "node"  # batch | genotype | node
+    activation: str = "gelu"
+    gene_encoder_config: GeneEncoderConfig = field(default_factory=GeneEncoderConfig)
+    local_predictor_config: LocalPredictorConfig = field(default_factory=LocalPredictorConfig)
+    remat: str = "none"  # none | layer | full: what the backward pass recomputes
+
+    def __post_init__(self) -> None:
+        encoder, local = self.gene_encoder_config, self.local_predictor_config
+        _one_of("model.activation", self.activation, ACTIVATIONS)
+        _one_of("model.norm", self.norm, NORMS)
+        _one_of("model.norm_statistics", self.norm_statistics, NORM_STATISTICS)
+        _one_of("model.remat", self.remat, ("none", "layer", "full"))
+        _one_of("model.gene_encoder_config.encoder_type", encoder.encoder_type, ("gin", "gatv2"))
+        _one_of(
+            "model.gene_encoder_config.graph_aggregation_method",
+            encoder.graph_aggregation_method,
+            ("sum", "mean", "cross_attention", "pairwise_interaction"),
+        )
+        _one_of(
+            "model.local_predictor_config.combination_method", local.combination_method, ("gating", "concat")
+        )
+        aggregation_norm = encoder.graph_aggregation_config.aggregation_norm
+        if aggregation_norm is not None:
+            _one_of("model.gene_encoder_config.graph_aggregation_config.aggregation_norm", aggregation_norm, NORMS)
+        for norm in (self.norm, aggregation_norm):
+            if self.norm_statistics == "node" and norm not in ("layer", None):
+                raise GiJaxError(
+                    f"model.norm_statistics is 'node', which exists for norm 'layer' only, but norm is '{norm}'; "
+                    "use norm: layer, or norm_statistics: batch"
+                )
+        for what, width, heads in (
+            ("model.local_predictor_config.num_heads", self.hidden_channels, local.num_heads),
+            *(
+                [
+                    (
+                        "model.gene_encoder_config.graph_aggregation_config.num_heads",
+                        self.hidden_channels,
+                        encoder.graph_aggregation_config.num_heads,
+                    )
+                ]
+                if encoder.graph_aggregation_method == "cross_attention"
+                else []
+            ),
+        ):
+            if width % heads:
+                raise GiJaxError(f"{what} is {heads}, which does not divide hidden_channels {width}")
+
+
+def _one_of(key: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise GiJaxError(f"{key} is '{value}', expected one of {', '.join(allowed)}")
