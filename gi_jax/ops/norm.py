@@ -1,0 +1,166 @@
+"""Normalisation of node embeddings with the statistics spelled out.
+
+Every norm is `x -> (x - mean) / deviation * scale + bias`; the kinds differ in what is averaged
+(`layer`: rows and channels; the others: rows, per channel), `statistics` says over which rows:
+
+- `batch`: the wildtype's N rows; all rows of all genotypes of the batch together;
+- `genotype`: the wildtype's N rows; the N rows of every genotype by itself;
+- `node`: every row by itself (`layer` only: ordinary LayerNorm).
+
+Formulas follow PyTorch Geometric's norm classes called without a batch vector, epsilon 1e-5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+
+from gi_jax.ops.node_states import NodeStates
+from gi_jax.ops.segment import segment_sum
+
+EPSILON = 1e-5
+
+
+class RowSelection(NamedTuple):
+    """Which rows count in a statistic, and how they are grouped."""
+
+    statistics: str  # batch | genotype | node
+    valid: Array  # [B] bool, padding genotypes never count
+    keep: Array | None = None  # [N, 1 + B], if given only rows with 1 count (dense states)
+
+
+class Moments(NamedTuple):
+    """Per-channel statistics of the wildtype pass and of the batch pass, for running averages."""
+
+    mean: Array  # [2, H]
+    variance: Array  # [2, H], biased
+    count: Array  # [2, 1], rows averaged
+
+
+def row_mean(states: NodeStates, select: RowSelection) -> Array:
+    """Mean over rows per channel: `[C', H]`, one row per column group (see `NodeStates`)."""
+    x = states.columns  # [N, C, H]
+    n = x.shape[0]
+    b = select.valid.shape[0]
+    weight = select.valid.astype(x.dtype)[:, None]  # [B, 1]
+    if states.changed is None and x.shape[1] == 1 + b:
+        if select.keep is None:
+            count = jnp.full((1 + b, 1), n, x.dtype)
+            total = x.sum(axis=0)  # [1 + B, H]
+        else:
+            count = select.keep.sum(axis=0)[:, None]  # [1 + B, 1]
+            total = (select.keep[..., None] * x).sum(axis=0)
+        if select.statistics == "genotype":
+            return total / jnp.maximum(count, 1)
+        batch = (weight * total[1:]).sum(axis=0) / jnp.maximum((weight * count[1:]).sum(), 1)  # [H]
+        return jnp.concatenate([total[:1] / count[:1], jnp.broadcast_to(batch, total[1:].shape)])
+    mean = x.mean(axis=0)  # [C, H]
+    if states.changed is None:
+        return mean
+    difference = states.changed - states.template_rows()  # [R, H]
+    live = states.rows.live(b)[:, None]
+    difference = jnp.where(live, difference, 0)
+    if select.statistics == "genotype":
+        shift = segment_sum(difference, states.rows.genotype, b, indices_are_sorted=True) / n  # [B, H]
+        template = mean[1:] if mean.shape[0] == 1 + b else mean[-1:]
+        return jnp.concatenate([mean[:1], template + shift])
+    shift = difference.sum(axis=0) / (n * jnp.maximum(weight.sum(), 1))  # [H]
+    return jnp.stack([mean[0], mean[-1] + shift])
+
+
+def _root(variance: Array) -> Array:
+    # The gradient of a square root is infinite at 0; a constant input has gradient 0, as in PyTorch.
+    positive = variance > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, variance, 1)), 0)
+
+
+def layer_norm(states: NodeStates, select: RowSelection, scale: Array, bias: Array) -> NodeStates:
+    """`(x - mean) / (deviation + eps) * scale + bias`, one mean and deviation per group of rows.
+
+    With `node` statistics it is ordinary LayerNorm, `(x - mean) / sqrt(variance + eps)` per row.
+    """
+    if select.statistics == "node":
+        return states.map(lambda x: row_layer_norm(x, scale, bias))
+    mean = row_mean(states, select).mean(axis=-1, keepdims=True)  # [C', 1]
+    variance = _mean_square(states, select, mean).mean(axis=-1, keepdims=True)
+    deviation = _root(variance) + EPSILON
+    return states.elementwise(lambda x, m, d: (x - m) / d * scale + bias, mean, deviation)
+
+
+def row_layer_norm(x: Array, scale: Array, bias: Array) -> Array:
+    """LayerNorm of each row, `[..., H]` (Ba, Kiros and Hinton 2016; PyTorch's definition)."""
+    centred = x - x.mean(axis=-1, keepdims=True)
+    variance = (centred * centred).mean(axis=-1, keepdims=True)
+    return centred / jnp.sqrt(variance + EPSILON) * scale + bias
+
+
+def _mean_square(states: NodeStates, select: RowSelection, centre: Array) -> Array:
+    return row_mean(states.elementwise(lambda x, c: (x - c) ** 2, centre), select)
+
+
+def batch_norm(
+    states: NodeStates,
+    select: RowSelection,
+    scale: Array,
+    bias: Array,
+    running: tuple[Array, Array] | None,
+) -> tuple[NodeStates, Moments | None]:
+    """BatchNorm1d over rows; with `running` (mean, variance) `[H]` those replace the statistics.
+
+    Returns the states and, without `running`, the moments to update the running ones with.
+    """
+    moments = None
+    if running is None:
+        mean = row_mean(states, select)  # [C', H]
+        variance = _mean_square(states, select, mean)
+        moments = Moments(mean[jnp.array([0, -1])], variance[jnp.array([0, -1])], _row_counts(states, select))
+    else:
+        mean, variance = (r[None] for r in running)
+    deviation = jnp.sqrt(variance + EPSILON)
+    return states.elementwise(lambda x, m, d: (x - m) / d * scale + bias, mean, deviation), moments
+
+
+def _row_counts(states: NodeStates, select: RowSelection) -> Array:
+    dtype = states.columns.dtype
+    if select.keep is None:
+        n = states.columns.shape[0]
+        return jnp.array([[n], [0]], dtype) + jnp.array([[0], [n]], dtype) * select.valid.sum()
+    kept = select.keep.sum(axis=0)  # [1 + B]
+    return jnp.stack([kept[:1], (kept[1:] * select.valid).sum(keepdims=True)])
+
+
+def graph_norm(states: NodeStates, select: RowSelection, scale: Array, bias: Array, mean_scale: Array) -> NodeStates:
+    """GraphNorm (Cai et al. 2021): subtracts a learned share of the mean, then divides by the root mean square."""
+    centre = row_mean(states, select) * mean_scale  # [C', H]
+    deviation = jnp.sqrt(_mean_square(states, select, centre) + EPSILON)
+    return states.elementwise(lambda x, c, d: scale * (x - c) / d + bias, centre, deviation)
+
+
+def instance_norm(states: NodeStates, select: RowSelection) -> NodeStates:
+    """Per channel `(x - mean) / sqrt(variance + eps)`, no parameters."""
+    mean = row_mean(states, select)
+    deviation = jnp.sqrt(_mean_square(states, select, mean) + EPSILON)
+    return states.elementwise(lambda x, m, d: (x - m) / d, mean, deviation)
+
+
+def pair_norm(states: NodeStates, select: RowSelection) -> NodeStates:
+    """PairNorm (Zhao and Akoglu 2020), scale H: centred rows over their root mean squared norm."""
+    mean = row_mean(states, select)
+    square_norm = _mean_square(states, select, mean).sum(axis=-1, keepdims=True)  # [C', 1]
+    factor = mean.shape[-1] / jnp.sqrt(EPSILON + square_norm)
+    return states.elementwise(lambda x, m, f: (x - m) * f, mean, factor)
+
+
+def mean_subtraction_norm(states: NodeStates, select: RowSelection) -> NodeStates:
+    """Subtracts the mean of every channel."""
+    return states.elementwise(lambda x, m: x - m, row_mean(states, select))
+
+
+PARAMETER_FREE: dict[str, Callable[[NodeStates, RowSelection], NodeStates]] = {
+    "instance": instance_norm,
+    "pair": pair_norm,
+    "mean_subtraction": mean_subtraction_norm,
+}
