@@ -1,9 +1,10 @@
-"""Configuration as frozen dataclasses with torchcell's key names."""
+"""The `model:` block: which system, how wide, how deep."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from gi_jax.config.checks import one_of
 from gi_jax.errors import GiJaxError
 
 ACTIVATIONS = ("relu", "gelu", "leaky_relu", "tanh", "sigmoid", "silu")
@@ -55,30 +56,33 @@ class ModelConfig:
     num_layers: int = 2
     dropout: float = 0.0
     norm: str = "layer"
-    norm_statistics: str = "node"  # batch | genotype | node
+    norm_statistics: str = ""  # batch | genotype | node; if empty, node for norm layer and batch for the others
     activation: str = "gelu"
     gene_encoder_config: GeneEncoderConfig = field(default_factory=GeneEncoderConfig)
     local_predictor_config: LocalPredictorConfig = field(default_factory=LocalPredictorConfig)
     remat: str = "none"  # none | layer | full: what the backward pass recomputes
+    checkpoint_path: str | None = None  # weights to start from: a run folder or a model folder
 
     def __post_init__(self) -> None:
         encoder, local = self.gene_encoder_config, self.local_predictor_config
-        _one_of("model.activation", self.activation, ACTIVATIONS)
-        _one_of("model.norm", self.norm, NORMS)
-        _one_of("model.norm_statistics", self.norm_statistics, NORM_STATISTICS)
-        _one_of("model.remat", self.remat, ("none", "layer", "full"))
-        _one_of("model.gene_encoder_config.encoder_type", encoder.encoder_type, ("gin", "gatv2"))
-        _one_of(
+        if not self.norm_statistics:
+            object.__setattr__(self, "norm_statistics", "node" if self.norm == "layer" else "batch")
+        one_of("model.activation", self.activation, ACTIVATIONS)
+        one_of("model.norm", self.norm, NORMS)
+        one_of("model.norm_statistics", self.norm_statistics, NORM_STATISTICS)
+        one_of("model.remat", self.remat, ("none", "layer", "full"))
+        one_of("model.gene_encoder_config.encoder_type", encoder.encoder_type, ("gin", "gatv2"))
+        one_of(
             "model.gene_encoder_config.graph_aggregation_method",
             encoder.graph_aggregation_method,
             ("sum", "mean", "cross_attention", "pairwise_interaction"),
         )
-        _one_of(
+        one_of(
             "model.local_predictor_config.combination_method", local.combination_method, ("gating", "concat")
         )
         aggregation_norm = encoder.graph_aggregation_config.aggregation_norm
         if aggregation_norm is not None:
-            _one_of("model.gene_encoder_config.graph_aggregation_config.aggregation_norm", aggregation_norm, NORMS)
+            one_of("model.gene_encoder_config.graph_aggregation_config.aggregation_norm", aggregation_norm, NORMS)
         for norm in (self.norm, aggregation_norm):
             if self.norm_statistics == "node" and norm not in ("layer", None):
                 raise GiJaxError(
@@ -101,8 +105,3 @@ class ModelConfig:
         ):
             if width % heads:
                 raise GiJaxError(f"{what} is {heads}, which does not divide hidden_channels {width}")
-
-
-def _one_of(key: str, value: str, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise GiJaxError(f"{key} is '{value}', expected one of {', '.join(allowed)}")

@@ -1,0 +1,127 @@
+"""The sections that say what is learned from: networks, genotypes, split, batches, label transform."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from gi_jax.config.checks import at_least, one_of
+from gi_jax.errors import GiJaxError
+
+SPLIT_KINDS = ("random", "query_pair_disjoint", "gene_disjoint_1", "gene_disjoint_2")
+LABEL_TRANSFORMS = ("none", "standard", "minmax", "robust")
+
+
+@dataclass(frozen=True)
+class CellDatasetConfig:
+    """The `cell_dataset:` block: the gene networks, in the order in which the model visits them."""
+
+    graphs: tuple[str, ...] = ()  # names of bundled networks or of entries of `data.networks`
+
+    def __post_init__(self) -> None:
+        twice = [name for name in self.graphs if self.graphs.count(name) > 1]
+        if twice:
+            raise GiJaxError(f"cell_dataset.graphs names '{twice[0]}' twice; keep one")
+
+
+@dataclass(frozen=True)
+class NetworkFileConfig:
+    """A network of the user's: an edge list and whether its edges have a direction."""
+
+    path: str = ""
+    directed: bool = False
+
+    def __post_init__(self) -> None:
+        if not self.path:
+            raise GiJaxError("an entry of data.networks has no path; give the edge list's file as path: FILE")
+
+
+@dataclass(frozen=True)
+class SplitConfig:
+    """How genotypes are dealt to train, validation and test."""
+
+    kind: str = "random"  # random | query_pair_disjoint | gene_disjoint_1 | gene_disjoint_2
+    fractions: tuple[float, ...] = (0.8, 0.1, 0.1)  # train, validation, test
+    seed: int = 0
+    folds: int | None = None  # k-fold instead of fractions
+    fold: int = 0
+
+    def __post_init__(self) -> None:
+        one_of("data.split.kind", self.kind, SPLIT_KINDS)
+        if len(self.fractions) != 3 or min(self.fractions) < 0 or abs(sum(self.fractions) - 1) > 1e-6:
+            raise GiJaxError(
+                f"data.split.fractions is {list(self.fractions)}, expected three numbers for train, validation and "
+                "test that add up to 1"
+            )
+        at_least("data.split.folds", self.folds, 3)
+        if self.folds is not None and not 0 <= self.fold < self.folds:
+            raise GiJaxError(f"data.split.fold is {self.fold}, expected 0 to {self.folds - 1}")
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """The `data:` block: gene list, measured genotypes, filters and split."""
+
+    genes: str | None = None  # gene list file, the bundled yeast genes if null
+    networks: Mapping[str, NetworkFileConfig] = field(default_factory=dict)  # the user's own, by name
+    studies: tuple[str, ...] = ()  # bundled studies
+    genotypes: tuple[str, ...] = ()  # the user's genotype files
+    sizes: tuple[int, ...] = ()  # keep genotypes with these numbers of deleted genes; all if empty
+    max_p_value: float | None = None  # keep genotypes with a p-value up to this one
+    max_genotypes: int | None = None  # keep a random sample of this size, drawn with the split's seed
+    split: SplitConfig = field(default_factory=SplitConfig)
+
+    def __post_init__(self) -> None:
+        at_least("data.max_genotypes", self.max_genotypes, 3)
+
+
+@dataclass(frozen=True)
+class DataModuleConfig:
+    """The `data_module:` block: genotypes per step."""
+
+    batch_size: int = 32
+
+    def __post_init__(self) -> None:
+        at_least("data_module.batch_size", self.batch_size, 1)
+
+
+@dataclass(frozen=True)
+class LabelNormalizationConfig:
+    """How the labels of one phenotype are scaled, fitted on the training split."""
+
+    strategy: str = "standard"  # none | standard | minmax | robust
+    per_study: bool = False  # one scale per study instead of one for all
+
+    def __post_init__(self) -> None:
+        one_of(
+            "transforms.forward_transform.normalization.gene_interaction.strategy", self.strategy, LABEL_TRANSFORMS
+        )
+
+
+@dataclass(frozen=True)
+class NormalizationConfig:
+    """The phenotypes that are scaled: one, the gene interaction."""
+
+    gene_interaction: LabelNormalizationConfig = field(default_factory=LabelNormalizationConfig)
+
+
+@dataclass(frozen=True)
+class ForwardTransformConfig:
+    """What happens to labels before training."""
+
+    normalization: NormalizationConfig = field(default_factory=NormalizationConfig)
+
+
+@dataclass(frozen=True)
+class TransformsConfig:
+    """The `transforms:` block, nested as in torchcell."""
+
+    use_transforms: bool = True
+    forward_transform: ForwardTransformConfig = field(default_factory=ForwardTransformConfig)
+
+    @property
+    def labels(self) -> LabelNormalizationConfig:
+        """The label scaling in force."""
+        if not self.use_transforms:
+            return LabelNormalizationConfig(strategy="none")
+        return self.forward_transform.normalization.gene_interaction

@@ -1,0 +1,87 @@
+"""From YAML text and command-line overrides to a checked configuration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from gi_jax.config.run import RunConfig
+from gi_jax.config.schema import build, plain
+from gi_jax.errors import GiJaxError
+
+_REFERENCE = re.compile(r"\$\{\s*(\w+)")
+
+
+class LoadedConfig(NamedTuple):
+    """A configuration and the torchcell keys of its file that have no meaning here."""
+
+    config: RunConfig
+    unused: tuple[str, ...]
+
+
+def load_config(path: str | Path, overrides: Sequence[str] = ()) -> LoadedConfig:
+    """Reads a YAML file, with `${section.key}` references, and applies `section.key=value` overrides.
+
+    torchcell's `model:` and `regression_task:` blocks load unchanged. Top-level names that exist
+    only to be referred to (`heads: 8`, used as `${heads}`) are variables and need no declaration.
+
+    Raises:
+      GiJaxError: no such file, invalid YAML, an unknown key, a wrong value, an unresolved reference.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise GiJaxError(f"{path}: no such configuration file; configs/ holds examples") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise GiJaxError(f"{path}: cannot be read as a text file ({error})") from None
+    return parse_config(text, overrides, source=str(path))
+
+
+def parse_config(text: str, overrides: Sequence[str] = (), source: str = "configuration") -> LoadedConfig:
+    """Like `load_config`, from the YAML text itself; `source` stands in front of every complaint."""
+    for override in overrides:
+        if not re.match(r"[\w.]+=", override):
+            raise GiJaxError(f"the override '{override}' is not of the form section.key=value")
+    try:
+        values = OmegaConf.create(text)
+        if not OmegaConf.is_dict(values):
+            raise GiJaxError(f"{source}: expected sections with keys, found a list or a single value")
+        values = OmegaConf.merge(values, OmegaConf.from_dotlist(list(overrides)))
+        variables = set(_references(OmegaConf.to_container(values, resolve=False)))
+        resolved = OmegaConf.to_container(values, resolve=True)
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        raise GiJaxError(f"{source}{where}: not valid YAML ({getattr(error, 'problem', error)})") from None
+    except OmegaConfBaseException as error:
+        raise GiJaxError(f"{source}: {str(error).splitlines()[0]}") from None
+    known = RunConfig.__dataclass_fields__
+    resolved = {key: value for key, value in resolved.items() if key in known or key not in variables}
+    unused: list[str] = []
+    try:
+        return LoadedConfig(build(RunConfig, resolved, "", RunConfig, unused), tuple(unused))
+    except GiJaxError as error:
+        raise GiJaxError(f"{source}: {error}") from None
+
+
+def to_yaml(config: RunConfig) -> str:
+    """The YAML text of a configuration, every default written out; `parse_config` reads it back equal."""
+    return OmegaConf.to_yaml(OmegaConf.create(plain(config)))
+
+
+def _references(values: Any) -> Iterator[str]:
+    if isinstance(values, str):
+        yield from _REFERENCE.findall(values)
+    elif isinstance(values, Mapping):
+        for value in values.values():
+            yield from _references(value)
+    elif isinstance(values, list):
+        for value in values:
+            yield from _references(value)

@@ -1,0 +1,66 @@
+"""The whole configuration of a run, and how long and how carefully it trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from gi_jax.config.checks import at_least, one_of
+from gi_jax.config.data import CellDatasetConfig, DataConfig, DataModuleConfig, TransformsConfig
+from gi_jax.config.model import ModelConfig
+from gi_jax.config.task import RegressionTaskConfig
+from gi_jax.errors import GiJaxError
+
+PRECISIONS = {"32": "32", "32-true": "32", "bf16": "bf16", "bf16-mixed": "bf16"}
+
+
+@dataclass(frozen=True)
+class EarlyStoppingConfig:
+    """Stops when the validation Pearson has not risen by `min_delta` for `patience` epochs."""
+
+    patience: int | None = None  # never stops early if null
+    min_delta: float = 0.0
+
+    def __post_init__(self) -> None:
+        at_least("trainer.early_stopping.patience", self.patience, 1)
+
+
+@dataclass(frozen=True)
+class TrainerConfig:
+    """The `trainer:` block: length, precision, checkpoints."""
+
+    max_epochs: int = 100
+    max_seconds: float | None = None  # training ends at the first epoch end after this
+    precision: str = "32"  # 32 | bf16
+    early_stopping: EarlyStoppingConfig = field(default_factory=EarlyStoppingConfig)
+    check_val_every_n_epoch: int = 1
+    checkpoint_every_n_steps: int = 500  # besides the one at every epoch's end
+    log_every_n_steps: int = 20
+    compilation_cache: str | None = "~/.cache/gi_jax/compiled"  # null: compile anew in every run
+
+    def __post_init__(self) -> None:
+        one_of("trainer.precision", self.precision, PRECISIONS)
+        object.__setattr__(self, "precision", PRECISIONS[self.precision])
+        for key in ("max_epochs", "check_val_every_n_epoch", "checkpoint_every_n_steps", "log_every_n_steps"):
+            at_least(f"trainer.{key}", getattr(self, key), 1)
+        at_least("trainer.max_seconds", self.max_seconds, 0)
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """All that determines a run; two runs with equal configs, data and device end in equal weights."""
+
+    seed: int = 0
+    cell_dataset: CellDatasetConfig = field(default_factory=CellDatasetConfig)
+    data: DataConfig = field(default_factory=DataConfig)
+    data_module: DataModuleConfig = field(default_factory=DataModuleConfig)
+    transforms: TransformsConfig = field(default_factory=TransformsConfig)
+    model: ModelConfig = field(default_factory=ModelConfig)
+    regression_task: RegressionTaskConfig = field(default_factory=RegressionTaskConfig)
+    trainer: TrainerConfig = field(default_factory=TrainerConfig)
+
+    def __post_init__(self) -> None:
+        if self.regression_task.frozen and self.model.checkpoint_path is None:
+            raise GiJaxError(
+                "regression_task.frozen keeps parts of a model as they are, but model.checkpoint_path names no weights "
+                "to take them from; give a run folder or a model folder there"
+            )

@@ -1,0 +1,106 @@
+"""Builds a frozen dataclass from nested mappings, with every complaint naming its key."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from gi_jax.config.upstream import UNUSED
+from gi_jax.errors import GiJaxError
+
+_NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
+
+
+def build(cls: type, values: Any, path: str, root: type, unused: list[str]) -> Any:
+    """An instance of the dataclass `cls` from a mapping; keys that are left out or null keep their defaults.
+
+    Args:
+      path: dotted key of this section, empty for the whole configuration.
+      root: the dataclass of the whole configuration, searched for the key nearest to an unknown one.
+      unused: receives the torchcell keys met that have no meaning here.
+
+    Raises:
+      GiJaxError: an unknown key, a value of the wrong type, or one that the dataclass itself refuses.
+    """
+    if not isinstance(values, Mapping):
+        raise GiJaxError(f"{path or 'the configuration'} is {values!r}, expected a section with keys")
+    hints, arguments = get_type_hints(cls), {}
+    for key, value in values.items():
+        dotted = f"{path}.{key}" if path else str(key)
+        if key in UNUSED.get(path, ()):
+            unused.append(dotted)
+        elif key not in hints:
+            raise GiJaxError(f"{dotted} is not a key of this configuration; {_suggestion(dotted, root)}")
+        elif value is not None:
+            arguments[key] = _convert(hints[key], value, dotted, root, unused)
+    return cls(**arguments)
+
+
+def _convert(hint: Any, value: Any, path: str, root: type, unused: list[str]) -> Any:
+    if get_origin(hint) in (Union, UnionType):
+        options = [option for option in get_args(hint) if option is not type(None)]
+        # bool before int before float before str, so that each value keeps its own type.
+        fitting = [option for option in options if type(value) is option] or options[-1:]
+        return _convert(fitting[0], value, path, root, unused)
+    if is_dataclass(hint):
+        return build(hint, value, path, root, unused)
+    if get_origin(hint) is tuple:
+        if not isinstance(value, (list, tuple)):
+            raise GiJaxError(f"{path} is {value!r}, expected a list like [a, b]")
+        item = get_args(hint)[0]
+        return tuple(_convert(item, entry, f"{path}[{i}]", root, unused) for i, entry in enumerate(value))
+    if get_origin(hint) is Mapping:
+        if not isinstance(value, Mapping):
+            raise GiJaxError(f"{path} is {value!r}, expected a section with keys")
+        key_type, item = get_args(hint)
+        unused.extend(f"{path}.{key}" for key in value if key in UNUSED.get(path, ()))
+        return {
+            _scalar(key_type, key, f"a key of {path}"): _convert(item, entry, f"{path}.{key}", root, unused)
+            for key, entry in value.items()
+            if key not in UNUSED.get(path, ())
+        }
+    return _scalar(hint, value, path)
+
+
+def _scalar(hint: type, value: Any, path: str) -> bool | int | float | str:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if hint is int and (number and value == int(value) or isinstance(value, str) and value.isdigit()):
+        return int(value)
+    if hint is float and number:
+        return float(value)
+    if hint is bool and isinstance(value, bool):
+        return value
+    if hint is str and (number or isinstance(value, str)):
+        return str(value)
+    raise GiJaxError(f"{path} is {value!r}, expected {_NAMES[hint]}")
+
+
+def _keys(cls: type, path: str = "") -> Iterator[str]:
+    for name, hint in get_type_hints(cls).items():
+        dotted = f"{path}.{name}" if path else name
+        yield dotted
+        for option in (hint, *get_args(hint)):
+            if is_dataclass(option) and get_origin(hint) is not Mapping:
+                yield from _keys(option, dotted)
+
+
+def _suggestion(dotted: str, root: type) -> str:
+    section, _, leaf = dotted.rpartition(".")
+    known = list(_keys(root))
+    siblings = [key for key in known if key.rpartition(".")[0] == section]
+    elsewhere = [key for key in known if key.rpartition(".")[2] == leaf]
+    close = difflib.get_close_matches(dotted, siblings, n=1, cutoff=0.6 + 0.4 * len(section) / (len(dotted) + 1))
+    nearest = (close or elsewhere or difflib.get_close_matches(dotted, siblings or known, n=1, cutoff=0.0))[0]
+    return f"the nearest valid key is {nearest}"
+
+
+def plain(config: Any) -> Any:
+    """The nested dictionaries and lists behind a dataclass, as YAML and JSON know them."""
+    if is_dataclass(config):
+        return {f.name: plain(getattr(config, f.name)) for f in fields(config)}
+    if isinstance(config, Mapping):
+        return {key: plain(value) for key, value in config.items()}
+    return [plain(value) for value in config] if isinstance(config, tuple) else config
