@@ -1,0 +1,39 @@
+"""Where the data that comes with the package lies, and what it is called."""
+
+from __future__ import annotations
+
+import difflib
+from functools import cache
+from pathlib import Path
+
+from gi_jax.data.gene_list import GeneList, load_gene_list
+from gi_jax.data.tables import read_table
+from gi_jax.errors import GiJaxError
+
+YEAST = Path(__file__).parent / "yeast"
+
+
+@cache
+def bundled_gene_list() -> GeneList:
+    """The 6,674 yeast ORFs that all bundled files are about."""
+    return load_gene_list(YEAST / "genes.txt")
+
+
+@cache
+def bundled_networks() -> dict[str, bool]:
+    """The bundled networks: name -> whether its edges have a direction."""
+    table = read_table(YEAST / "networks.tsv", required=("name", "directed"))
+    return {name: directed == "yes" for name, directed in zip(*table.columns.values(), strict=True)}
+
+
+@cache
+def bundled_studies() -> tuple[str, ...]:
+    """The names of the bundled sets of measured genotypes."""
+    return tuple(sorted(path.name.removesuffix(".tsv.gz") for path in (YEAST / "genotypes").iterdir()))
+
+
+def not_bundled(what: str, name: str, known: tuple[str, ...], remedy: str) -> GiJaxError:
+    """The error for a name that is neither bundled nor a file."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    guess = f"did you mean `{near[0]}`? " if near else ""
+    return GiJaxError(f"`{name}` is not a bundled {what}; {guess}bundled are {', '.join(known)}; {remedy}")

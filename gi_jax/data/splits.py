@@ -1,0 +1,168 @@
+"""Seeded splits of genotypes into training, validation and test, saved with a run and checked for leaks.
+
+Whatever the kind, one set of genes lies on one side only, also when several studies measured it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from gi_jax.data.gene_pairs import gene_pairs, query_pairs
+from gi_jax.data.genotype_table import GenotypeTable
+from gi_jax.errors import GiJaxError
+
+KINDS = ("random", "query_pair", "gene_disjoint_1", "gene_disjoint_2")
+TRAIN, VAL, TEST, LEFT_OUT = range(4)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Row numbers of a `GenotypeTable`: three disjoint parts and the rows in none, each increasing.
+
+    `fingerprint` is that of the table, so that a saved split is not put on other genotypes.
+    """
+
+    train: np.ndarray  # [M_train] int64
+    val: np.ndarray  # [M_val] int64
+    test: np.ndarray  # [M_test] int64
+    left_out: np.ndarray  # [M - M_train - M_val - M_test] int64
+    kind: str
+    seed: int
+    fractions: tuple[float, float, float]  # asked for, of train, val, test
+    fingerprint: str
+
+    def __str__(self) -> str:
+        left_out = f", {len(self.left_out):,} left out" if len(self.left_out) else ""
+        return (
+            f"split {self.kind} (seed {self.seed}): {len(self.train):,} genotypes to train, {len(self.val):,} to "
+            f"validate, {len(self.test):,} to test{left_out}"
+        )
+
+    def save(self, path: str | Path) -> None:
+        """Writes the split as a compressed `.npz` file without pickled objects."""
+        with Path(path).open("wb") as file:
+            np.savez_compressed(file, **{f.name: getattr(self, f.name) for f in fields(self)})
+
+
+def load_split(path: str | Path) -> Split:
+    """Reads a split written by `Split.save`.
+
+    Raises:
+      GiJaxError: the file is missing or is no saved split.
+    """
+    try:
+        with np.load(Path(path), allow_pickle=False) as arrays:
+            values = {f.name: arrays[f.name] for f in fields(Split)}
+    except FileNotFoundError:
+        raise GiJaxError(f"{path}: no such file; expected a saved split") from None
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise GiJaxError(f"{path}: is not a saved split ({error}); write it anew with `Split.save`") from None
+    scalars = {name: value.item() if value.ndim == 0 else value for name, value in values.items()}
+    return Split(**scalars | {"fractions": tuple(values["fractions"].tolist())})
+
+
+def split_genotypes(
+    table: GenotypeTable, kind: str, *, seed: int, fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
+) -> Split:
+    """Draws one split.
+
+    * `random`: gene sets are drawn at random.
+    * `query_pair`: no pair of genes of a test genotype lies inside a validation or training genotype, and no pair
+      of a validation genotype inside a training one. Whole query pairs are drawn (the query pair of a genotype is
+      that of its pairs which most genotypes hold); the few genotypes that still share another pair with a stricter
+      part are left out of their own.
+    * `gene_disjoint_1`: every test genotype has at least one gene that is in no training and no validation
+      genotype; every validation genotype has one that is in no training genotype. Nothing is left out.
+    * `gene_disjoint_2`: no gene of a test genotype is in any training or validation genotype, and none of a
+      validation genotype in any training one. Genotypes with genes of several parts are left out.
+
+    The two gene-disjoint kinds are the gene-level splits of DANGO (Zhang et al. 2020), taken to mean what stands
+    here. The fractions are of genotypes, except for `gene_disjoint_2` (of genes); parts come as near as whole gene
+    sets, query pairs or genes allow.
+
+    Raises:
+      GiJaxError: an unknown kind, fractions that do not add up to 1, or an empty part.
+    """
+    fractions = tuple(map(float, fractions))
+    if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
+        raise GiJaxError(
+            f"the split fractions are {fractions}, expected three positive numbers that add up to 1"
+        )
+    units, num_units = _units(table, kind, seed)
+    share = (
+        np.ones(num_units)
+        if kind == "gene_disjoint_2"
+        else np.bincount(units.min(axis=1), minlength=num_units)
+    )
+    reached = np.cumsum(share) / share.sum()
+    num_test, num_val = np.searchsorted(reached, [fractions[2], fractions[2] + fractions[1]]) + 1
+    position = np.arange(num_units)
+    drawn = np.where(position < num_test, TEST, np.where(position < num_val, VAL, TRAIN))
+    return _split(table, kind, seed, fractions, units, drawn)
+
+
+def k_fold_splits(table: GenotypeTable, kind: str, *, seed: int, folds: int) -> list[Split]:
+    """Draws `folds` splits of one kind: number k tests on fold k, validates on fold k + 1, trains on the rest.
+
+    Folds are equal shares of gene sets or query pairs (by their genotypes) or of genes. With
+    `random` every genotype is tested exactly once; `gene_disjoint_1` may test one several times,
+    `query_pair` and `gene_disjoint_2` leave some out.
+
+    Raises:
+      GiJaxError: an unknown kind, fewer than 3 folds, or an empty part.
+    """
+    if folds < 3:
+        raise GiJaxError(
+            f"{folds} folds cannot hold a training, a validation and a test part; take 3 or more"
+        )
+    units, num_units = _units(table, kind, seed)
+    by_gene = kind.startswith("gene_disjoint")
+    share = np.ones(num_units) if by_gene else np.bincount(units[:, 0], minlength=num_units)
+    fold = ((np.cumsum(share) - share / 2) * folds / share.sum()).astype(int)  # [num_units] 0 to folds - 1
+    fractions = ((folds - 2) / folds, 1 / folds, 1 / folds)
+    drawn = [np.where(fold == k, TEST, np.where(fold == (k + 1) % folds, VAL, TRAIN)) for k in range(folds)]
+    return [_split(table, kind, seed, fractions, units, parts) for parts in drawn]
+
+
+def _units(table: GenotypeTable, kind: str, seed: int) -> tuple[np.ndarray, int]:
+    """What is drawn as a whole, numbered in random order: `[M, 1]` per genotype, or `[M, S]` its genes."""
+    if kind == "random":
+        units = table.set_ids[:, None]
+    elif kind == "query_pair":
+        pairs = gene_pairs(table.genes, table.num_genes)
+        units = query_pairs(pairs, pairs)[:, None]
+    elif kind in KINDS:
+        # Repeating the first gene in the padding changes neither the smallest nor the largest class of a row.
+        units = np.where(table.genes < table.num_genes, table.genes, table.genes[:, :1])
+    else:
+        raise GiJaxError(f"`{kind}` is no kind of split; expected one of {', '.join(KINDS)}")
+    distinct, units = np.unique(units, return_inverse=True)
+    shuffled = np.random.default_rng(seed).permutation(len(distinct))
+    return shuffled[units.reshape(len(table), -1)], len(distinct)
+
+
+def _split(
+    table: GenotypeTable, kind: str, seed: int, fractions: tuple, units: np.ndarray, drawn: np.ndarray
+) -> Split:
+    """Gives each genotype its part from the parts `drawn` `[num_units]` for its units."""
+    parts = drawn[units]  # [M, 1 or S]
+    part = parts.max(axis=1)
+    if kind == "gene_disjoint_2":
+        part = np.where(parts.min(axis=1) == part, part, LEFT_OUT)
+    if kind == "query_pair":
+        pairs = gene_pairs(table.genes, table.num_genes)
+        for stricter in (TEST, VAL):
+            taken = np.unique(pairs[part == stricter])
+            shared = (np.isin(pairs, taken) & (pairs >= 0)).any(axis=1)
+            part = np.where(shared & (part < stricter), LEFT_OUT, part)
+    rows = [np.flatnonzero(part == p) for p in (TRAIN, VAL, TEST, LEFT_OUT)]
+    for name, found in zip(("training", "validation", "test"), rows, strict=False):
+        if not len(found):
+            raise GiJaxError(
+                f"the {kind} split of {len(table):,} genotypes leaves the {name} part empty; change the fractions, "
+                f"take a milder kind ({', '.join(KINDS)}) or more genotypes"
+            )
+    return Split(*rows, kind, seed, fractions, table.fingerprint)
