@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from gi_jax.config.checks import at_least, one_of
 from gi_jax.errors import GiJaxError
 
-SPLIT_KINDS = ("random", "query_pair_disjoint", "gene_disjoint_1", "gene_disjoint_2")
-LABEL_TRANSFORMS = ("none", "standard", "minmax", "robust")
+SPLIT_KINDS = ("random", "query_pair", "gene_disjoint_1", "gene_disjoint_2")
+LABEL_TRANSFORMS = ("identity", "standard", "minmax", "robust")
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class NetworkFileConfig:
 class SplitConfig:
     """How genotypes are dealt to train, validation and test."""
 
-    kind: str = "random"  # random | query_pair_disjoint | gene_disjoint_1 | gene_disjoint_2
+    kind: str = "random"  # random | query_pair | gene_disjoint_1 | gene_disjoint_2
     fractions: tuple[float, ...] = (0.8, 0.1, 0.1)  # train, validation, test
     seed: int = 0
     folds: int | None = None  # k-fold instead of fractions
@@ -48,10 +48,10 @@ class SplitConfig:
 
     def __post_init__(self) -> None:
         one_of("data.split.kind", self.kind, SPLIT_KINDS)
-        if len(self.fractions) != 3 or min(self.fractions) < 0 or abs(sum(self.fractions) - 1) > 1e-6:
+        if len(self.fractions) != 3 or min(self.fractions) <= 0 or abs(sum(self.fractions) - 1) > 1e-6:
             raise GiJaxError(
-                f"data.split.fractions is {list(self.fractions)}, expected three numbers for train, validation and "
-                "test that add up to 1"
+                f"data.split.fractions is {list(self.fractions)}, expected three positive numbers for train, "
+                "validation and test that add up to 1"
             )
         at_least("data.split.folds", self.folds, 3)
         if self.folds is not None and not 0 <= self.fold < self.folds:
@@ -59,20 +59,25 @@ class SplitConfig:
 
 
 @dataclass(frozen=True)
+class FilterConfig:
+    """Conditions that a measured genotype must meet to take part."""
+
+    studies: tuple[str, ...] = ()  # all if empty
+    min_genes: int = 1
+    max_genes: int | None = None
+    max_p_value: float | None = None  # genotypes without a p-value do not meet any bound
+    leave_out_unknown_genes: bool = False  # else a gene outside the gene list is an error
+
+
+@dataclass(frozen=True)
 class DataConfig:
-    """The `data:` block: gene list, measured genotypes, filters and split."""
+    """The `data:` block: gene list, measured genotypes, filter and split."""
 
     genes: str | None = None  # gene list file, the bundled yeast genes if null
     networks: Mapping[str, NetworkFileConfig] = field(default_factory=dict)  # the user's own, by name
-    studies: tuple[str, ...] = ()  # bundled studies
-    genotypes: tuple[str, ...] = ()  # the user's genotype files
-    sizes: tuple[int, ...] = ()  # keep genotypes with these numbers of deleted genes; all if empty
-    max_p_value: float | None = None  # keep genotypes with a p-value up to this one
-    max_genotypes: int | None = None  # keep a random sample of this size, drawn with the split's seed
+    genotypes: tuple[str, ...] = ()  # bundled studies and genotype files
+    filter: FilterConfig = field(default_factory=FilterConfig)
     split: SplitConfig = field(default_factory=SplitConfig)
-
-    def __post_init__(self) -> None:
-        at_least("data.max_genotypes", self.max_genotypes, 3)
 
 
 @dataclass(frozen=True)
@@ -89,12 +94,14 @@ class DataModuleConfig:
 class LabelNormalizationConfig:
     """How the labels of one phenotype are scaled, fitted on the training split."""
 
-    strategy: str = "standard"  # none | standard | minmax | robust
+    strategy: str = "standard"  # identity | standard | minmax | robust
     per_study: bool = False  # one scale per study instead of one for all
 
     def __post_init__(self) -> None:
         one_of(
-            "transforms.forward_transform.normalization.gene_interaction.strategy", self.strategy, LABEL_TRANSFORMS
+            "transforms.forward_transform.normalization.gene_interaction.strategy",
+            self.strategy,
+            LABEL_TRANSFORMS,
         )
 
 
@@ -123,5 +130,5 @@ class TransformsConfig:
     def labels(self) -> LabelNormalizationConfig:
         """The label scaling in force."""
         if not self.use_transforms:
-            return LabelNormalizationConfig(strategy="none")
+            return LabelNormalizationConfig(strategy="identity")
         return self.forward_transform.normalization.gene_interaction

@@ -56,7 +56,9 @@ class ModelConfig:
     num_layers: int = 2
     dropout: float = 0.0
     norm: str = "layer"
-    norm_statistics: str = ""  # batch | genotype | node; if empty, node for norm layer and batch for the others
+    norm_statistics: str = (
+        ""  # batch | genotype | node; if empty, node for norm layer and batch for the others
+    )
     activation: str = "gelu"
     gene_encoder_config: GeneEncoderConfig = field(default_factory=GeneEncoderConfig)
     local_predictor_config: LocalPredictorConfig = field(default_factory=LocalPredictorConfig)
@@ -82,7 +84,9 @@ class ModelConfig:
         )
         aggregation_norm = encoder.graph_aggregation_config.aggregation_norm
         if aggregation_norm is not None:
-            one_of("model.gene_encoder_config.graph_aggregation_config.aggregation_norm", aggregation_norm, NORMS)
+            one_of(
+                "model.gene_encoder_config.graph_aggregation_config.aggregation_norm", aggregation_norm, NORMS
+            )
         for norm in (self.norm, aggregation_norm):
             if self.norm_statistics == "node" and norm not in ("layer", None):
                 raise GiJaxError(

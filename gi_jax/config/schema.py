@@ -67,7 +67,7 @@ def _convert(hint: Any, value: Any, path: str, root: type, unused: list[str]) ->
 
 def _scalar(hint: type, value: Any, path: str) -> bool | int | float | str:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if hint is int and (number and value == int(value) or isinstance(value, str) and value.isdigit()):
+    if hint is int and ((number and value == int(value)) or (isinstance(value, str) and value.isdigit())):
         return int(value)
     if hint is float and number:
         return float(value)
@@ -92,7 +92,9 @@ def _suggestion(dotted: str, root: type) -> str:
     known = list(_keys(root))
     siblings = [key for key in known if key.rpartition(".")[0] == section]
     elsewhere = [key for key in known if key.rpartition(".")[2] == leaf]
-    close = difflib.get_close_matches(dotted, siblings, n=1, cutoff=0.6 + 0.4 * len(section) / (len(dotted) + 1))
+    close = difflib.get_close_matches(
+        dotted, siblings, n=1, cutoff=0.6 + 0.4 * len(section) / (len(dotted) + 1)
+    )
     nearest = (close or elsewhere or difflib.get_close_matches(dotted, siblings or known, n=1, cutoff=0.0))[0]
     return f"the nearest valid key is {nearest}"
 

@@ -11,9 +11,25 @@ from gi_jax.errors import GiJaxError
 LOSSES = ("logcosh", "mse", "icloss", "mle_dist_supcr", "mle_wass_supcr", "dango")
 OPTIMIZERS = ("AdamW", "Adam")
 SCHEDULES = {
-    "CosineAnnealingWarmupRestarts": ("first_cycle_steps", "cycle_mult", "max_lr", "min_lr", "warmup_steps", "gamma"),
+    "CosineAnnealingWarmupRestarts": (
+        "first_cycle_steps",
+        "cycle_mult",
+        "max_lr",
+        "min_lr",
+        "warmup_steps",
+        "gamma",
+    ),
     "CosineAnnealingLR": ("T_max", "eta_min"),
-    "ReduceLROnPlateau": ("mode", "factor", "patience", "threshold", "threshold_mode", "cooldown", "min_lr", "eps"),
+    "ReduceLROnPlateau": (
+        "mode",
+        "factor",
+        "patience",
+        "threshold",
+        "threshold_mode",
+        "cooldown",
+        "min_lr",
+        "eps",
+    ),
 }
 
 
@@ -32,7 +48,9 @@ class OptimizerConfig:
         at_least("regression_task.optimizer.lr", self.lr, 0)
         at_least("regression_task.optimizer.weight_decay", self.weight_decay, 0)
         if len(self.betas) != 2 or not all(0 <= beta < 1 for beta in self.betas):
-            raise GiJaxError(f"regression_task.optimizer.betas is {list(self.betas)}, expected two numbers in [0, 1)")
+            raise GiJaxError(
+                f"regression_task.optimizer.betas is {list(self.betas)}, expected two numbers in [0, 1)"
+            )
 
 
 @dataclass(frozen=True)
@@ -67,7 +85,9 @@ class LrSchedulerConfig:
                 f"its options are {', '.join(SCHEDULES[self.type])}"
             )
         if self.type == "ReduceLROnPlateau" and self.interval == "step":
-            raise GiJaxError("regression_task.lr_scheduler: ReduceLROnPlateau looks at epochs; use interval: epoch")
+            raise GiJaxError(
+                "regression_task.lr_scheduler: ReduceLROnPlateau looks at epochs; use interval: epoch"
+            )
 
     @property
     def options(self) -> dict[str, float | int | str]:
@@ -85,12 +105,16 @@ class RegressionTaskConfig:
     lambda_dist: float | None = None
     lambda_wasserstein: float | None = None
     lambda_supcr: float | None = None
-    loss_config: Mapping[str, bool | int | float | str] = field(default_factory=dict)  # further options of the loss
+    loss_config: Mapping[str, bool | int | float | str] = field(
+        default_factory=dict
+    )  # further options of the loss
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     lr_scheduler: LrSchedulerConfig | None = None
     clip_grad_norm: bool = True
     clip_grad_norm_max_norm: float = 10.0
-    grad_accumulation_schedule: Mapping[int, int] = field(default_factory=dict)  # epoch -> batches per optimizer step
+    grad_accumulation_schedule: Mapping[int, int] = field(
+        default_factory=dict
+    )  # epoch -> batches per optimizer step
     ema_decay: float | None = None  # evaluate an exponential moving average of the weights
     frozen: tuple[str, ...] = ()  # parts that keep the weights they start from, e.g. gene_embedding
 
@@ -104,7 +128,9 @@ class RegressionTaskConfig:
             at_least("an epoch of regression_task.grad_accumulation_schedule", epoch, 0)
             at_least(f"regression_task.grad_accumulation_schedule[{epoch}]", batches, 1)
         if self.ema_decay is not None and not 0 < self.ema_decay < 1:
-            raise GiJaxError(f"regression_task.ema_decay is {self.ema_decay}, expected a number between 0 and 1")
+            raise GiJaxError(
+                f"regression_task.ema_decay is {self.ema_decay}, expected a number between 0 and 1"
+            )
 
     @property
     def loss_options(self) -> dict[str, bool | int | float | str]:
