@@ -68,7 +68,7 @@ def load_gene_list(path: str | Path) -> GeneList:
     """Reads one gene a line: its systematic name and, after a tab, perhaps its standard name. No header.
 
     Raises:
-      GiJaxError: an empty or unreadable file, a name twice, a standard name of two genes, or a line of another form.
+      GiJaxError: an empty or unreadable file, a name on two lines, or a line of another form.
     """
     path = Path(path)
     ids, standard, seen = [], [], {}
@@ -78,8 +78,8 @@ def load_gene_list(path: str | Path) -> GeneList:
         fields = [field.strip() for field in line.split("\t")]
         if len(fields) > 2 or not fields[0] or any(" " in field or "," in field for field in fields):
             raise GiJaxError(
-                f"{path}, line {number}: found `{line.strip()[:60]}`; expected one gene name, or a systematic and a "
-                f"standard name separated by a tab"
+                f"{path}, line {number}: found `{line.strip()[:60]}`; expected one gene name, "
+                f"or a systematic and a standard name separated by a tab"
             )
         ids.append(fields[0])
         standard.append(fields[1] if len(fields) == 2 else "")

@@ -15,8 +15,8 @@ def gene_pairs(genes: np.ndarray, num_genes: int) -> np.ndarray:
       num_genes: N.
 
     Returns:
-      `[M, P]` int64 with P = max(S (S - 1) / 2, 1): `i (N + 1) + j` for genes i < j, and -1 in unused places. A
-      genotype of one gene i counts as the pair of i and the padding id N.
+      `[M, P]` int64 with P = max(S (S - 1) / 2, 1): `i (N + 1) + j` for genes i < j, and -1 in unused
+      places. A genotype of one gene i counts as the pair of i and the padding id N.
     """
     genes = np.asarray(genes, np.int64)
     if genes.shape[1] == 1:

@@ -34,8 +34,8 @@ def load_genotypes(
       keep: which genotypes to keep.
 
     Raises:
-      GiJaxError: unknown name, unreadable file, unknown gene (unless `keep` leaves those out), a gene twice in one
-        genotype, a score or p-value that is not a finite number, or no genotype left.
+      GiJaxError: unknown name, unreadable file, unknown gene (unless `keep` leaves those out), a gene twice
+        in one genotype, a score or p-value that is not a finite number, or no genotype left.
     """
     if not sources:
         raise GiJaxError(
@@ -52,7 +52,7 @@ def load_genotypes(
 
 
 def load_query_genotypes(genes: GeneList, path: str | Path) -> tuple[GenotypeTable, LoadReport]:
-    """Loads genotypes to predict, one per row and in file order, from the column `genes`; other columns are not read.
+    """Loads genotypes to predict, one per row and in file order, from the column `genes` alone.
 
     Raises:
       GiJaxError: an unreadable file, an unknown gene, or a gene twice in one genotype.
@@ -139,8 +139,8 @@ def _unknown_genes(genes: GeneList, table: Table, sets: list, rows: list[int]) -
     others = len({sets[row] for row in rows}) - 1
     more = f"; so do {len(rows) - 1:,} more rows ({others:,} other genes)" if len(rows) > 1 else ""
     return GiJaxError(
-        f"{table.where(rows[0])}: {genes.unknown(sets[rows[0]])}{more}; correct the name, add the gene to the gene "
-        f"list or leave the row out"
+        f"{table.where(rows[0])}: {genes.unknown(sets[rows[0]])}{more}; correct the name, add the gene "
+        f"to the gene list or leave the row out"
     )
 
 

@@ -39,8 +39,8 @@ def average_repeats(table: GenotypeTable) -> tuple[GenotypeTable, tuple[LeftOut,
     order = np.argsort(first)
     merged = replace(table.take(first[order]), score=score[order], p_value=p_value[order])
     why = (
-        f"repeat a genotype of the same study ({np.sum(counts > 1):,} genotypes have such repeats; each got the mean "
-        "score and the largest p-value)"
+        f"repeat a genotype of the same study ({np.sum(counts > 1):,} genotypes have such repeats; each got "
+        "the mean score and the largest p-value)"
     )
     return merged, (LeftOut(len(table) - len(first), why),)
 

@@ -24,7 +24,11 @@ class GenotypeBatch(NamedTuple):
 
 
 def genotype_batch(
-    genotypes: Sequence[Sequence[int]], num_genes: int, *, set_size: int | None = None, batch_size: int | None = None
+    genotypes: Sequence[Sequence[int]],
+    num_genes: int,
+    *,
+    set_size: int | None = None,
+    batch_size: int | None = None,
 ) -> GenotypeBatch:
     """Pads lists of gene ids to a `GenotypeBatch` (host side, NumPy).
 

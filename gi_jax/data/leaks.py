@@ -14,8 +14,8 @@ def check_no_leak(split: Split, table: GenotypeTable) -> None:
     """Checks that a split keeps what its kind promises (see `split_genotypes`) on these very genotypes.
 
     Raises:
-      GiJaxError: the split was drawn for other genotypes, a row is missing or in two parts, or a gene set, pair or
-        gene stands on a side where it must not.
+      GiJaxError: the split was drawn for other genotypes, a row is missing or in two parts, or a gene set,
+        pair or gene stands on a side where it must not.
     """
     if split.fingerprint != table.fingerprint:
         raise GiJaxError(
@@ -30,8 +30,9 @@ def check_no_leak(split: Split, table: GenotypeTable) -> None:
     for held_out, seen, held_name, seen_name in (*sides, (split.val, split.train, "validation", "training")):
         if len(bad := _leaking(split.kind, table, held_out, seen)):
             raise GiJaxError(
-                f"the {split.kind} split leaks: {len(bad):,} {held_name} genotypes (such as row {bad[0]}, genes "
-                f"{table.genes[bad[0]].tolist()}) share with {seen_name} genotypes what they must not; draw it anew"
+                f"the {split.kind} split leaks: {len(bad):,} {held_name} genotypes (such as row "
+                f"{bad[0]}, genes {table.genes[bad[0]].tolist()}) share with {seen_name} genotypes what they "
+                f"must not; draw it anew"
             )
 
 

@@ -68,7 +68,9 @@ def compressed_rows(senders: np.ndarray, receivers: np.ndarray, num_genes: int) 
     senders = np.asarray(senders, np.int32).reshape(-1)
     receivers = np.asarray(receivers, np.int32).reshape(-1)
     if senders.shape != receivers.shape:
-        raise GiJaxError(f"an edge list needs as many senders as receivers, got {senders.size} and {receivers.size}")
+        raise GiJaxError(
+            f"an edge list needs as many senders as receivers, got {senders.size} and {receivers.size}"
+        )
     both = np.concatenate([senders, receivers])
     if both.size and (both.min() < 0 or both.max() >= num_genes):
         raise GiJaxError(

@@ -37,8 +37,8 @@ class Split:
     def __str__(self) -> str:
         left_out = f", {len(self.left_out):,} left out" if len(self.left_out) else ""
         return (
-            f"split {self.kind} (seed {self.seed}): {len(self.train):,} genotypes to train, {len(self.val):,} to "
-            f"validate, {len(self.test):,} to test{left_out}"
+            f"split {self.kind} (seed {self.seed}): {len(self.train):,} genotypes to train, "
+            f"{len(self.val):,} to validate, {len(self.test):,} to test{left_out}"
         )
 
     def save(self, path: str | Path) -> None:
@@ -70,18 +70,18 @@ def split_genotypes(
     """Draws one split.
 
     * `random`: gene sets are drawn at random.
-    * `query_pair`: no pair of genes of a test genotype lies inside a validation or training genotype, and no pair
-      of a validation genotype inside a training one. Whole query pairs are drawn (the query pair of a genotype is
-      that of its pairs which most genotypes hold); the few genotypes that still share another pair with a stricter
-      part are left out of their own.
+    * `query_pair`: no pair of genes of a test genotype lies inside a validation or training genotype, and
+      no pair of a validation genotype inside a training one. Whole query pairs are drawn (the query pair of
+      a genotype is that of its pairs which most genotypes hold). The few others that share another pair
+      with a part held out from their own are left out.
     * `gene_disjoint_1`: every test genotype has at least one gene that is in no training and no validation
       genotype; every validation genotype has one that is in no training genotype. Nothing is left out.
     * `gene_disjoint_2`: no gene of a test genotype is in any training or validation genotype, and none of a
       validation genotype in any training one. Genotypes with genes of several parts are left out.
 
-    The two gene-disjoint kinds are the gene-level splits of DANGO (Zhang et al. 2020), taken to mean what stands
-    here. The fractions are of genotypes, except for `gene_disjoint_2` (of genes); parts come as near as whole gene
-    sets, query pairs or genes allow.
+    The two gene-disjoint kinds are the gene-level splits of DANGO (Zhang et al. 2020), taken to mean what
+    stands here. The fractions are of genotypes, except for `gene_disjoint_2` (of genes); parts come as near
+    as whole gene sets, query pairs or genes allow.
 
     Raises:
       GiJaxError: an unknown kind, fractions that do not add up to 1, or an empty part.
@@ -105,7 +105,7 @@ def split_genotypes(
 
 
 def k_fold_splits(table: GenotypeTable, kind: str, *, seed: int, folds: int) -> list[Split]:
-    """Draws `folds` splits of one kind: number k tests on fold k, validates on fold k + 1, trains on the rest.
+    """Draws `folds` splits of one kind; number k tests on fold k and validates on fold k + 1.
 
     Folds are equal shares of gene sets or query pairs (by their genotypes) or of genes. With
     `random` every genotype is tested exactly once; `gene_disjoint_1` may test one several times,
@@ -162,7 +162,7 @@ def _split(
     for name, found in zip(("training", "validation", "test"), rows, strict=False):
         if not len(found):
             raise GiJaxError(
-                f"the {kind} split of {len(table):,} genotypes leaves the {name} part empty; change the fractions, "
-                f"take a milder kind ({', '.join(KINDS)}) or more genotypes"
+                f"the {kind} split of {len(table):,} genotypes leaves the {name} part empty; change the "
+                f"fractions, take a milder kind ({', '.join(KINDS)}) or more genotypes"
             )
     return Split(*rows, kind, seed, fractions, table.fingerprint)

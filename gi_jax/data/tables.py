@@ -64,15 +64,15 @@ def read_table(path: Path, required: Sequence[str], optional: Sequence[str] = ()
     """Reads a table whose first line names its columns, in any order; blank lines mean nothing.
 
     Raises:
-      GiJaxError: an empty file, no rows, a missing or repeated column, or a row with too few or too many fields.
+      GiJaxError: an empty file, no rows, a missing or repeated column, a row with too few or too many fields.
     """
     lines = read_lines(path)
     header = [name.strip().lower() for name in lines[0].split("\t")]
     expected = " ".join([*required, *(f"[{name}]" for name in optional)])
     if missing := [name for name in required if name not in header]:
         raise GiJaxError(
-            f"{path}, line 1: found the columns {_shown(lines[0])} but no `{missing[0]}`; the first line must name "
-            f"the columns {expected}, separated by tabs"
+            f"{path}, line 1: found the columns {_shown(lines[0])} but no `{missing[0]}`; the first line "
+            f"must name the columns {expected}, separated by tabs"
         )
     if len(set(header)) != len(header):
         twice = next(name for name in header if header.count(name) > 1)

@@ -129,7 +129,7 @@ def _center_and_scale(kind: str, score: np.ndarray, whose: str) -> tuple[float, 
         scale = high - low
     if not scale > 0:
         raise GiJaxError(
-            f"the {len(score):,} scores of {whose.removeprefix('the ')} have no spread (around {center:g}), which the "
-            f"`{kind}` label transform divides by; take `identity` or more genotypes"
+            f"the {len(score):,} scores of {whose.removeprefix('the ')} have no spread (around {center:g}), "
+            f"which the `{kind}` label transform divides by; take `identity` or more genotypes"
         )
     return float(center), float(scale)
