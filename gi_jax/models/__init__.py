@@ -1,0 +1,29 @@
+"""The systems: GeneInteractionDango and its relatives."""
+
+from __future__ import annotations
+
+from flax import linen as nn
+
+from gi_jax.config import ModelConfig
+from gi_jax.errors import GiJaxError
+from gi_jax.models.finite import STAGES, first_bad_stage
+from gi_jax.models.gene_interaction_dango import GeneInteractionDango, GeneInteractionOutput
+from gi_jax.models.parameters import num_parameters
+
+__all__ = [
+    "STAGES",
+    "GeneInteractionDango",
+    "GeneInteractionOutput",
+    "build_model",
+    "first_bad_stage",
+    "num_parameters",
+]
+
+MODELS: dict[str, type[nn.Module]] = {"gene_interaction_dango": GeneInteractionDango}
+
+
+def build_model(config: ModelConfig, gene_num: int, graph_names: tuple[str, ...]) -> nn.Module:
+    """The model named by `config.name`, for N genes and the given networks."""
+    if config.name not in MODELS:
+        raise GiJaxError(f"model.name is '{config.name}', expected one of {', '.join(MODELS)}")
+    return MODELS[config.name](config, gene_num, tuple(graph_names))

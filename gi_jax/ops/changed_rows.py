@@ -31,11 +31,8 @@ class ChangedRows(NamedTuple):
 
     gene: Array  # [R] int32, in [0, N)
     genotype: Array  # [R] int32, B for padding
+    live: Array  # [R] bool, False for padding
     deleted: Array  # [R] bool, the gene is one of the genotype's deleted genes
-
-    def live(self, batch_size: int) -> Array:
-        """`[R]` bool, False for padding rows."""
-        return self.genotype < batch_size
 
 
 class NetworkChange(NamedTuple):
@@ -92,6 +89,7 @@ def changed_rows(graph: CellGraph, batch: GenotypeBatch, capacity: Capacity) -> 
       batch: `[B, S]` deleted genes; B * N must fit 32 bits.
       capacity: the sizes R_g and R; ask `row_bounds` for what a batch needs.
     """
+    graph, batch = jax.tree.map(jnp.asarray, (graph, batch))
     b, s = batch.genes.shape
     n = graph.num_genes
     nothing = b * n
@@ -142,7 +140,7 @@ def _network_entries(
     key = jnp.where(used, owner[deletion] * n + gene, nothing).astype(jnp.int32)
     key, order = jax.lax.sort((key, entry), num_keys=1)
     row = jnp.cumsum(_first(key, nothing), dtype=jnp.int32) - 1
-    keys = jnp.full(size, nothing, jnp.int32).at[row].set(key, mode="drop")
+    keys = _scatter_keys(key, row, size, nothing)
     source = jnp.where(lost, genes[deletion], 0)[order]
     return _Entries(keys, source, jnp.maximum(row, 0), lost[order], end[-1] > size)
 
@@ -152,11 +150,17 @@ def _first(sorted_keys: Array, nothing: int) -> Array:
     return (sorted_keys != previous) & (sorted_keys < nothing)
 
 
+def _scatter_keys(keys: Array, position: Array, size: int, nothing: int) -> Array:
+    """Each key at its position, `[size]`; the key `nothing` goes nowhere and fills the rest."""
+    position = jnp.where(keys < nothing, position, size)
+    return jnp.full(size, nothing, jnp.int32).at[position].set(keys, mode="drop")
+
+
 def _distinct(keys: Array, size: int, nothing: int) -> tuple[Array, Array, Array]:
     """Distinct keys, sorted, `[size]`; the position of every given key among them; their number."""
     ordered, order = jax.lax.sort((keys, jnp.arange(keys.shape[0], dtype=jnp.int32)), num_keys=1)
     position = jnp.cumsum(_first(ordered, nothing), dtype=jnp.int32) - 1
-    distinct = jnp.full(size, nothing, jnp.int32).at[position].set(ordered, mode="drop")
+    distinct = _scatter_keys(ordered, position, size, nothing)
     where = jnp.zeros_like(keys).at[order].set(position)
     return distinct, where, position[-1] + 1
 
@@ -166,7 +170,8 @@ def _rows(keys: Array, batch: GenotypeBatch, n: int) -> ChangedRows:
     genotype = keys // n  # B for the key `nothing`
     gene = keys % n
     own = batch.genes.at[genotype].get(mode="fill", fill_value=-1)  # [R, S]
-    return ChangedRows(gene, genotype, (own == gene[:, None]).any(axis=-1) & (genotype < b))
+    live = genotype < b
+    return ChangedRows(gene, genotype, live, live & (own == gene[:, None]).any(axis=-1))
 
 
 def lost_messages(change: NetworkChange, x: Array) -> Array:

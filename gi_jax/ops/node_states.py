@@ -44,6 +44,10 @@ class NodeStates(NamedTuple):
         """`[R, H]`: what the changed rows would be had nothing changed."""
         return self.columns[self.rows.gene, self.column_of_row(self.columns.shape[1])]
 
+    def difference(self) -> Array:
+        """`[R, H]`: changed rows minus their template, 0 for padding rows."""
+        return jnp.where(self.rows.live[:, None], self.changed - self.template_rows(), 0)
+
     @property
     def wildtype(self) -> Array:
         """`[N, H]`."""

@@ -60,9 +60,7 @@ def row_mean(states: NodeStates, select: RowSelection) -> Array:
     mean = x.mean(axis=0)  # [C, H]
     if states.changed is None:
         return mean
-    difference = states.changed - states.template_rows()  # [R, H]
-    live = states.rows.live(b)[:, None]
-    difference = jnp.where(live, difference, 0)
+    difference = states.difference()  # [R, H]
     if select.statistics == "genotype":
         shift = segment_sum(difference, states.rows.genotype, b, indices_are_sorted=True) / n  # [B, H]
         template = mean[1:] if mean.shape[0] == 1 + b else mean[-1:]

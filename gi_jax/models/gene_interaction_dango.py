@@ -1,0 +1,211 @@
+"""GeneInteractionDango: the gene interaction of a set of deleted genes from a global and a local view."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+
+from gi_jax.config import ModelConfig
+from gi_jax.data.genotypes import GenotypeBatch
+from gi_jax.data.networks import CellGraph
+from gi_jax.models.finite import finite_stages
+from gi_jax.nn.encoder_layer import EncoderLayer
+from gi_jax.nn.gating import Gate, equal_weights
+from gi_jax.nn.hyper_sagnn import HyperSAGNN
+from gi_jax.nn.mlp import ACTIVATIONS, DropoutKeys, LinearParameters, dropout
+from gi_jax.nn.norms import Norm, normalise
+from gi_jax.nn.pooling import AttentionalPooling
+from gi_jax.ops.changed_rows import Capacity, changed_rows
+from gi_jax.ops.node_states import NodeStates
+from gi_jax.ops.norm import RowSelection
+
+
+class GeneInteractionOutput(NamedTuple):
+    """The prediction and every intermediate value, in the order in which they are computed.
+
+    What a caller inside `jit` does not use is not computed.
+    """
+
+    gene_interaction: Array  # [B, 1], the prediction
+    z_w: Array  # [1, H], pooled wildtype
+    z_i: Array  # [B, H], pooled perturbed
+    z_p: Array  # [B, H], z_w - z_i
+    global_interaction: Array  # [B, 1]
+    local_interaction: Array | None  # [B, 1]
+    gate_weights: Array  # [B, 2] global, local; [B, 1] ones without local predictor
+    pert_gene_embs: Array  # [B, S, H], wildtype embeddings of the deleted genes, 0 in padding
+    local_static: Array | None  # [B, S, H]
+    local_dynamic: Array | None  # [B, S, H]
+    layers: tuple[NodeStates, ...]  # L + 1, after the preprocessor and after every layer
+    layer_aggregation_weights: tuple[NodeStates, ...]  # L (attentive aggregation) or none
+    finite: Array  # [number of stages] bool, see `gi_jax.models.finite.STAGES`
+
+
+class Preprocessor(nn.Module):
+    """Two times linear, norm, activation, dropout; one norm is shared by both (as the original)."""
+
+    channels: int
+    norm: str
+    activation: str
+    dropout: float
+
+    @nn.compact
+    def __call__(self, states: NodeStates, select: RowSelection, train: bool) -> NodeStates:
+        keys = DropoutKeys(self, self.dropout, train)
+        norm = Norm(self.norm, self.channels, name="norm")
+        parameters = norm(not train)
+        act = ACTIVATIONS[self.activation]
+        collected = []
+        for i in range(2):
+            linear = LinearParameters(self.channels, self.channels, name=f"linear_{i}")()
+            states, moments = normalise(self.norm, parameters, states.map(linear), select)
+            states = states.map(lambda x: dropout(act(x), self.dropout, keys()))
+            collected.append(moments)
+        if collected[0] is not None:
+            for pass_index in (0, 1):  # both norms of the wildtype pass, then both of the batch pass
+                for moments in collected:
+                    norm.update(jax.tree.map(lambda m: m[pass_index : pass_index + 1], moments))  # noqa: B023
+        return states
+
+
+class GeneInteractionDango(nn.Module):
+    """Predicts how far a mutant's fitness departs from expectation (torchcell's lazy model).
+
+    Args:
+      config: the `model:` block.
+      gene_num: N.
+      graph_names: the networks that the model has parameters for, in order.
+    """
+
+    config: ModelConfig
+    gene_num: int
+    graph_names: tuple[str, ...]
+
+    @nn.compact
+    def __call__(
+        self,
+        graph: CellGraph,
+        batch: GenotypeBatch,
+        *,
+        capacity: Capacity | None = None,
+        train: bool = False,
+    ) -> GeneInteractionOutput:
+        """Scores a batch of genotypes.
+
+        Args:
+          graph: networks over N genes; those missing from `graph_names` are ignored.
+          batch: `[B, S]` deleted genes.
+          capacity: room for the rows that the first layer changes; None computes every row of
+            every genotype (the same values, slower).
+          train: dropout on, BatchNorm on batch statistics.
+        """
+        c, h = self.config, self.config.hidden_channels
+        batch = jax.tree.map(jnp.asarray, batch)
+        b = batch.genes.shape[0]
+        embedding = self.param("gene_embedding", nn.initializers.normal(0.02), (self.gene_num, h))
+        keep = keep_mask(batch, self.gene_num, embedding.dtype)  # [N, 1 + B]
+        select = RowSelection(c.norm_statistics, batch.valid)
+        change = None if capacity is None else changed_rows(graph, batch, capacity)
+
+        shared = NodeStates(embedding[:, None])  # [N, 1, H]
+        states = Preprocessor(h, c.norm, c.activation, c.dropout, name="preprocessor")(shared, select, train)
+        layers, weights = [states], []
+        layer_type = nn.remat(EncoderLayer, static_argnums=(6,)) if c.remat == "full" else EncoderLayer
+        for layer in range(c.num_layers):
+            first = layer == 0 and change is not None
+            states, attention = layer_type(
+                self.graph_names,
+                h,
+                c.norm,
+                c.activation,
+                c.dropout,
+                c.gene_encoder_config,
+                c.remat == "layer",
+                name=f"convs_{layer}",
+            )(graph, states if first else states.dense(b), keep, select, change if first else None, train)
+            layers.append(states)
+            weights += [] if attention is None else [attention]
+        wildtype = states.wildtype  # [N, H]
+
+        z_w, z_i = AttentionalPooling(h, c.dropout, name="global_aggregator")(states, keep, train)
+        z_p = z_w - z_i
+        global_interaction = GlobalPredictor(h, c.activation, c.dropout, name="global_interaction_predictor")(
+            z_p, train
+        )
+        deleted = wildtype.at[batch.genes].get(mode="fill", fill_value=0)  # [B, S, H]
+
+        local = logits = None
+        if c.local_predictor_config.use_local_predictor:
+            settings = c.local_predictor_config
+            local = HyperSAGNN(
+                h,
+                settings.num_heads,
+                settings.num_attention_layers,
+                c.activation,
+                c.dropout,
+                name="gene_interaction_predictor",
+            )(deleted, batch.sizes, train)
+            both = jnp.concatenate([global_interaction, local.interaction], axis=1)  # [B, 2]
+            if settings.combination_method == "gating":
+                logits, gate = Gate(h, c.activation, c.dropout, name="gate_mlp")(both, train)
+            else:
+                gate = equal_weights(both)
+            prediction = (gate * both).sum(axis=1, keepdims=True)
+        else:
+            gate = jnp.ones_like(global_interaction)
+            prediction = global_interaction
+        if change is not None:
+            # Too small a capacity would give wrong numbers without a word; NaN is noticed.
+            prediction = jnp.where(change.overflow, jnp.nan, prediction)
+        return GeneInteractionOutput(
+            gene_interaction=prediction,
+            z_w=z_w,
+            z_i=z_i,
+            z_p=z_p,
+            global_interaction=global_interaction,
+            local_interaction=local and local.interaction,
+            gate_weights=gate,
+            pert_gene_embs=deleted,
+            local_static=local and local.static,
+            local_dynamic=local and local.dynamic,
+            layers=tuple(layers),
+            layer_aggregation_weights=tuple(weights),
+            finite=finite_stages(
+                batch.valid,
+                z_w=z_w,
+                z_i=z_i,
+                pert_gene_embs=deleted,
+                z_p=z_p,
+                global_interaction=global_interaction,
+                local_interaction=local and local.interaction,
+                gate_logits=logits,
+                gate_weights=gate,
+                gene_interaction=prediction,
+            ),
+        )
+
+
+class GlobalPredictor(nn.Module):
+    """`Linear(act(Linear(z_p)))`: the interaction from the pooled difference."""
+
+    channels: int
+    activation: str
+    dropout: float
+
+    @nn.compact
+    def __call__(self, z_p: Array, train: bool) -> Array:
+        keys = DropoutKeys(self, self.dropout, train)
+        hidden = LinearParameters(self.channels, self.channels, name="linear_0")()(z_p)
+        hidden = dropout(ACTIVATIONS[self.activation](hidden), self.dropout, keys())
+        return LinearParameters(self.channels, 1, name="linear_1")()(hidden)  # [B, 1]
+
+
+def keep_mask(batch: GenotypeBatch, num_genes: int, dtype: jnp.dtype) -> Array:
+    """`[N, 1 + B]`: 1 for a kept gene, 0 for a deleted one; column 0 is the wildtype."""
+    b, s = batch.genes.shape
+    column = jnp.broadcast_to(1 + jnp.arange(b)[:, None], (b, s))
+    return jnp.ones((num_genes, 1 + b), dtype).at[batch.genes, column].set(0, mode="drop")

@@ -1,0 +1,87 @@
+"""Graph isomorphism convolution over every network, on the graph that all genotypes share."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+
+from gi_jax.data.networks import Adjacency
+from gi_jax.nn.mlp import ACTIVATIONS, Linear, LinearParameters, dropout
+from gi_jax.ops.changed_rows import NetworkChange, lost_messages
+from gi_jax.ops.node_states import NodeStates
+from gi_jax.ops.spmm import masked_spmm, spmm
+
+
+class GINParameters(NamedTuple):
+    """Stacked over networks, leading axis G; index it for one network."""
+
+    eps: Array  # [G]
+    layers: tuple[Linear, ...]
+    projection: Linear | None
+
+
+class GIN(nn.Module):
+    """Declares `mlp_g((1 + eps_g) x + sum of messages)` for G networks (Xu et al. 2019).
+
+    A MLP of n >= 2 layers ends in a linear layer of width `channels`; one of 1 layer is linear and
+    activation of width `hidden`, followed by a projection when the widths differ (as the original).
+    """
+
+    num_networks: int
+    channels: int
+    hidden: int
+    num_layers: int
+
+    @nn.compact
+    def __call__(self) -> GINParameters:
+        stack = (self.num_networks,)
+        widths = [self.channels, *[self.hidden] * (self.num_layers - 1)]
+        widths.append(self.hidden if self.num_layers == 1 else self.channels)
+        layers = tuple(
+            LinearParameters(widths[i], widths[i + 1], stack, name=f"linear_{i}")()
+            for i in range(self.num_layers)
+        )
+        projection = None
+        if widths[-1] != self.channels:
+            projection = LinearParameters(widths[-1], self.channels, stack, name="projection")()
+        eps = self.param("eps", nn.initializers.zeros, stack)
+        return GINParameters(eps, layers, projection)
+
+
+def gin_aggregate(
+    adjacency: Adjacency, eps: Array, states: NodeStates, keep: Array | None, change: NetworkChange | None
+) -> NodeStates:
+    """`(1 + eps) x + sum of the messages over kept edges` for the wildtype and every genotype.
+
+    With `change`, the input is one column that all genotypes share (the first layer): one sparse
+    product of width H gives the template and the changed rows are corrected by the messages they
+    lose; a deleted gene receives nothing. Without it, one sparse product of width (1 + B) H.
+
+    Args:
+      states: dense, `[N, 1 + B, H]`, or a shared column `[N, 1, H]`.
+      keep: `[N, 1 + B]`, needed for dense states.
+    """
+    x = states.columns
+    own = (1 + eps).astype(x.dtype)
+    if change is None:
+        return NodeStates(own * x + masked_spmm(adjacency, x, keep))
+    shared = x[:, 0]  # [N, H]
+    messages = spmm(adjacency, shared)  # [N, H]
+    gene = change.rows.gene
+    received = messages[gene] - lost_messages(change, shared)  # [R, H]
+    received = jnp.where(change.rows.deleted[:, None], 0, received)
+    return NodeStates((own * shared + messages)[:, None], own * shared[gene] + received, change.rows)
+
+
+def gin_mlp(parameters: GINParameters, x: Array, activation: str, rate: float, keys: list[Array | None]) -> Array:
+    """Hidden layers are linear, activation, dropout; the last one is linear only (see `GIN`)."""
+    act = ACTIVATIONS[activation]
+    single = len(parameters.layers) == 1
+    for i, layer in enumerate(parameters.layers):
+        x = layer(x)
+        if single or i < len(parameters.layers) - 1:
+            x = dropout(act(x), rate, keys[i])
+    return x if parameters.projection is None else parameters.projection(x)

@@ -1,0 +1,75 @@
+"""Linear layers, activations and dropout as parameters plus plain functions.
+
+A module declares parameters and returns them as a `Linear`; functions apply them. So one stacked
+parameter can serve G networks, be indexed per network and be recomputed in the backward pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+
+
+class Linear(NamedTuple):
+    """`x @ kernel + bias`."""
+
+    kernel: Array  # [..., in, out]
+    bias: Array | None  # [..., out]
+
+    def __call__(self, x: Array) -> Array:
+        kernel = self.kernel.astype(x.dtype)
+        return x @ kernel if self.bias is None else x @ kernel + self.bias.astype(x.dtype)
+
+
+def kaiming_normal_fan_out(key: Array, shape: tuple[int, ...], dtype: jnp.dtype = jnp.float32) -> Array:
+    """He et al. 2015 for relu with fan-out: standard deviation `sqrt(2 / out)`; leading axes are stacks."""
+    return jax.random.normal(key, shape, dtype) * (2.0 / shape[-1]) ** 0.5
+
+
+class LinearParameters(nn.Module):
+    """Declares a linear layer, or a stack of them with leading axes `stack`."""
+
+    inputs: int
+    outputs: int
+    stack: tuple[int, ...] = ()
+    use_bias: bool = True
+
+    @nn.compact
+    def __call__(self) -> Linear:
+        kernel = self.param("kernel", kaiming_normal_fan_out, (*self.stack, self.inputs, self.outputs))
+        bias = self.param("bias", nn.initializers.zeros, (*self.stack, self.outputs)) if self.use_bias else None
+        return Linear(kernel, bias)
+
+
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
+    "relu": jax.nn.relu,
+    "gelu": partial(jax.nn.gelu, approximate=False),  # erf, as in PyTorch
+    "leaky_relu": partial(jax.nn.leaky_relu, negative_slope=0.01),
+    "tanh": jnp.tanh,
+    "sigmoid": jax.nn.sigmoid,
+    "silu": jax.nn.silu,
+}
+
+
+def dropout(x: Array, rate: float, key: Array | None) -> Array:
+    """Zeroes entries with probability `rate` and scales the rest by `1 / (1 - rate)`; no key, no dropout."""
+    if key is None or rate == 0.0:
+        return x
+    kept = jax.random.bernoulli(key, 1.0 - rate, x.shape)
+    return jnp.where(kept, x / (1.0 - rate), 0)
+
+
+class DropoutKeys:
+    """A supply of distinct keys for one call, or of `None` where nothing is dropped."""
+
+    def __init__(self, module: nn.Module, rate: float, train: bool) -> None:
+        self._next = (lambda: module.make_rng("dropout")) if train and rate > 0.0 else (lambda: None)
+
+    def __call__(self) -> Array | None:
+        return self._next()

@@ -1,0 +1,56 @@
+"""Attention within small sets, on the flat list of ordered pairs: segment softmax and segment sum."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from gi_jax.ops.segment import segment_mean, segment_softmax, segment_sum
+
+
+class SetPairs(NamedTuple):
+    """Ordered pairs of distinct members of B sets padded to S; padding pairs have receiver B * S."""
+
+    receiver: Array  # [P] int32, flat member position b * S + s
+    sender: Array  # [P] int32
+    num_members: int  # B * S
+
+
+def set_pairs(sizes: Array, set_size: int) -> SetPairs:
+    """All pairs (s, t), s != t, of every set; P = B * S * (S - 1), or 1 padding pair per set for S = 1."""
+    b = sizes.shape[0]
+    s, t = np.nonzero(~np.eye(set_size, dtype=bool)) if set_size > 1 else (np.zeros(1, int), np.zeros(1, int))
+    start = jnp.arange(b, dtype=jnp.int32)[:, None] * set_size  # [B, 1]
+    exists = (jnp.maximum(s, t)[None] < sizes[:, None]) & (set_size > 1)  # [B, S (S - 1)]
+    receiver = jnp.where(exists, start + s.astype(np.int32), b * set_size)
+    return SetPairs(receiver.reshape(-1), (start + t.astype(np.int32)).reshape(-1), b * set_size)
+
+
+def pair_attention(query: Array, key: Array, value: Array, pairs: SetPairs, scale: float) -> Array:
+    """Every member attends to the other members of its set, never to itself.
+
+    `out_s = sum_{t != s} softmax_t(q_s . k_t / scale) v_t`, per head.
+
+    Args:
+      query, key, value: `[B * S, A, H / A]`.
+
+    Returns:
+      `[B * S, A, H / A]`; a member alone in its set gets 0.
+    """
+    k = pairs.num_members
+    receiver = jnp.minimum(pairs.receiver, k - 1)
+    logits = (query[receiver] * key[pairs.sender]).sum(axis=-1) / scale  # [P, A]
+    weights = segment_softmax(logits, pairs.receiver, k + 1, indices_are_sorted=False)  # [P, A]
+    messages = weights[..., None] * value[pairs.sender]  # [P, A, H / A]
+    return segment_sum(messages, pairs.receiver, k + 1)[:k]
+
+
+def set_mean(values: Array, sizes: Array, set_size: int) -> Array:
+    """Mean over the members of each set, `[B * S, ...]` -> `[B, ...]`; an empty set gives 0."""
+    b = sizes.shape[0]
+    member = jnp.arange(set_size)[None] < sizes[:, None]  # [B, S]
+    owner = jnp.where(member, jnp.arange(b)[:, None], b).reshape(-1)
+    return segment_mean(values, owner, b + 1)[:b]
