@@ -1,0 +1,209 @@
+"""Runs a recorded PyTorch loss case through the JAX losses, step by step."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jax.typing import DTypeLike
+
+from gi_jax.errors import GiJaxError
+from gi_jax.losses import Loss, MleDistSupCR, MleState, log_cosh, make_loss
+
+LOSS_NAMES = {
+    "LogCoshLoss": "logcosh",
+    "WeightedMSELoss": "mse",
+    "ICLoss": "icloss",
+    "MleDistSupCR": "mle_dist_supcr",
+    "MleWassSupCR": "mle_wass_supcr",
+}
+
+
+def replay_loss_case(case_dir: str | Path, dtype: DTypeLike = np.float64) -> dict[str, np.ndarray]:
+    """Every array of a loss case's `outputs.npz`, recomputed, under the same names.
+
+    The steps run in order on one state, with the recorded permutations in place of random draws
+    (`randperm_s_j` are inputs here and are not returned). Steps are padded to the largest batch of
+    the case with genotypes that do not count, so that a case compiles once.
+
+    Equal predictions, such as one and its own copy in the buffer, can be sorted in any order. The
+    original leaves it to an unstable sort, whose choice differs between machines; it decides which of
+    them gets which gradient. For such entries the choice nearest to the recorded one is returned.
+
+    Args:
+      case_dir: folder with `case.json`, `inputs.npz`, `outputs.npz`.
+      dtype: precision of the computation.
+
+    Raises:
+      GiJaxError: the case names a loss that has no counterpart here.
+    """
+    case_dir = Path(case_dir)
+    case = json.loads((case_dir / "case.json").read_text())
+    if case["loss"] not in LOSS_NAMES:
+        raise GiJaxError(
+            f"{case_dir}/case.json names loss {case['loss']!r}; known are {', '.join(LOSS_NAMES)}"
+        )
+    inputs, recorded = np.load(case_dir / "inputs.npz"), np.load(case_dir / "outputs.npz")
+    with jax.enable_x64(np.dtype(dtype) == np.float64):
+        if case["loss"] == "LogCoshLoss":
+            return _replay_log_cosh(case, inputs, dtype)
+        loss = make_loss(LOSS_NAMES[case["loss"]], **case["kwargs"])
+        return _replay(loss, case, inputs, recorded, dtype)
+
+
+def _replay_log_cosh(
+    case: dict[str, Any], inputs: np.lib.npyio.NpzFile, dtype: DTypeLike
+) -> dict[str, np.ndarray]:
+    arrays = {}
+    for s in range(len(case["steps"])):
+        predictions, targets = (
+            jnp.asarray(inputs[f"{name}_{s}"], dtype) for name in ("predictions", "targets")
+        )
+        arrays[f"loss_{s}"] = log_cosh(predictions, targets, **case["kwargs"])
+        arrays[f"grad_predictions_{s}"] = jax.grad(
+            lambda p, t=targets: jnp.sum(log_cosh(p, t, **case["kwargs"]))
+        )(predictions)
+    return {name: np.asarray(value) for name, value in arrays.items()}
+
+
+def _replay(
+    loss: Loss,
+    case: dict[str, Any],
+    inputs: np.lib.npyio.NpzFile,
+    recorded: np.lib.npyio.NpzFile,
+    dtype: DTypeLike,
+) -> dict[str, np.ndarray]:
+    has_embeddings = "z_P_0" in inputs.files
+    rows = max(inputs[f"predictions_{s}"].shape[0] for s in range(len(case["steps"])))
+    num_outputs = inputs["predictions_0"].shape[1]
+    channels = inputs["z_P_0"].shape[1] if has_embeddings else 0
+    state = loss.init(num_outputs, channels, dtype)
+    slots = getattr(loss, "buffer_size", 0)
+
+    @jax.jit
+    def step(state: Any, batch: tuple[Array, ...], epoch: Array, permutation: Array) -> tuple[Any, ...]:
+        def value(predictions: Array, z_p: Array) -> tuple[Array, Any]:
+            total, after, terms = loss.apply(
+                state, predictions, batch[1], z_p, batch[3], epoch=epoch, permutation=permutation
+            )
+            return total, (after, terms)
+
+        (total, (after, terms)), grads = jax.value_and_grad(value, (0, 1), has_aux=True)(batch[0], batch[2])
+        return total, after, terms, grads
+
+    dist_rows = jax.jit(partial(_dist_rows, loss))
+    arrays: dict[str, np.ndarray] = {}
+    epoch = 0
+    for s, settings in enumerate(case["steps"]):
+        epoch = settings.get("epoch", epoch)
+        count = inputs[f"predictions_{s}"].shape[0]
+        z_p = inputs[f"z_P_{s}"] if has_embeddings else np.zeros((count, channels))
+        batch = [
+            jnp.asarray(np.pad(x, ((0, rows - count), (0, 0))), dtype)
+            for x in (inputs[f"predictions_{s}"], inputs[f"targets_{s}"], z_p)
+        ]
+        drawn = recorded[f"randperm_{s}_0"] if f"randperm_{s}_0" in recorded.files else np.arange(0)
+        permutation = np.concatenate([drawn, np.arange(drawn.size, slots)]).astype(np.int32)
+        call = ((*batch, np.arange(rows) < count), jnp.int32(epoch), jnp.asarray(permutation))
+        before = state
+        total, state, terms, grads = step(before, *call)
+        arrays[f"loss_{s}"] = total
+        arrays |= {f"{name}_{s}": value for name, value in _logged(loss, state, terms).items()}
+        arrays[f"grad_predictions_{s}"] = np.asarray(grads[0][:count])
+        if isinstance(loss, MleDistSupCR) and loss.lambda_dist > 0:
+            arrays[f"grad_predictions_{s}"] = _settle_ties(
+                arrays[f"grad_predictions_{s}"], recorded[f"grad_predictions_{s}"], dist_rows(before, *call)
+            )
+        if has_embeddings:
+            arrays[f"grad_z_P_{s}"] = grads[1][:count]
+    if isinstance(state, MleState):
+        arrays |= _buffers(loss, state)
+        arrays |= {
+            "state.forward_count": np.array([len(case["steps"])]),
+            "state.current_epoch": np.array([epoch]),
+        }
+    return {name: np.asarray(value) for name, value in arrays.items()}
+
+
+def _dist_rows(
+    loss: MleDistSupCR, before: MleState, batch: tuple[Array, ...], epoch: Array, permutation: Array
+) -> tuple[Array, Array, Array]:
+    """Predictions that the distribution term sees, its gradient in each, `[M, D]`, and which count, `[M]`."""
+    predictions, targets, _, valid = batch
+    buffer, rows, seen = loss.distribution_rows(
+        before.distribution, predictions, targets, valid, epoch=epoch, permutation=permutation
+    )
+    if buffer is not None:
+        seen = seen & (buffer.count >= loss.min_samples_for_dist)
+    shares = jax.grad(lambda p: loss.lambda_dist * loss.distribution_term(p, rows["targets"], seen)[0])
+    return rows["predictions"], shares(rows["predictions"]), seen
+
+
+def _settle_ties(gradient: np.ndarray, recorded: np.ndarray, rows: tuple[Array, ...]) -> np.ndarray:
+    """`gradient [B, D]` with, among equal predictions, the share of the one that fits `recorded` best.
+
+    Equal predictions exchange their gradients when they exchange their ranks, so the admissible
+    gradients of an entry are those of all entries equal to it, past ones included.
+    """
+    values, shares, seen = (np.asarray(x) for x in rows)
+    settled = gradient.copy()
+    for i, d in np.ndindex(*gradient.shape):
+        equal = seen & (values[:, d] == values[i, d])
+        if equal.sum() > 1:
+            admissible = gradient[i, d] - shares[i, d] + shares[equal, d]
+            settled[i, d] = admissible[np.argmin(np.abs(admissible - recorded[i, d]))]
+    return settled
+
+
+def _logged(loss: Loss, state: Any, terms: dict[str, Array]) -> dict[str, Array]:
+    """The dictionary that the original returns: no shares of nothing, two zeros for some missing terms."""
+    if not isinstance(state, MleState):
+        return terms
+    unweighted = sum(terms[f"{name}_loss"] for name in ("mse", loss.distribution_name, "supcr"))
+    logged = {
+        name: value
+        for name, value in terms.items()
+        if not (name.startswith("norm_weighted") and terms["total_loss"] <= 0)
+        and not (name.startswith("norm_unweighted") and unweighted <= 0)
+    }
+    if loss.distribution_name == "wasserstein":
+        if "norm_unweighted_wasserstein" in logged:
+            logged["norm_unweighted_dist"] = logged["norm_unweighted_wasserstein"]
+        logged |= {f"{name}_dim_losses": jnp.zeros(2) for name in _silent_terms(loss, state)}
+    return logged
+
+
+def _silent_terms(loss: Loss, state: MleState) -> list[str]:
+    """The terms that the Wasserstein loss leaves out, which it logs as two zeros whatever D is."""
+    off = [name for name in ("mse", "wasserstein", "supcr") if getattr(loss, f"lambda_{name}") <= 0]
+    if loss.use_buffer:
+        if state.distribution.count < loss.min_samples_for_wasserstein:
+            off.append("wasserstein")
+        if state.supcr.count < loss.min_samples_for_supcr:
+            off.append("supcr")
+    return off
+
+
+def _buffers(loss: Loss, state: MleState) -> dict[str, Array]:
+    if not loss.use_buffer:
+        return {}
+    names = {
+        f"{loss.distribution_name}_loss": (
+            state.distribution,
+            {"pred_buffer": "predictions", "target_buffer": "targets"},
+        ),
+        "supcr_loss": (state.supcr, {"embedding_buffer": "embeddings", "label_buffer": "labels"}),
+    }
+    arrays = {}
+    for prefix, (buffer, row_names) in names.items():
+        arrays |= {f"state.{prefix}.{theirs}": buffer.rows[ours] for theirs, ours in row_names.items()}
+        arrays[f"state.{prefix}.buffer_ptr"] = buffer.pointer[None]
+        arrays[f"state.{prefix}.buffer_full"] = (buffer.count >= buffer.size)[None]
+        arrays[f"state.{prefix}.total_samples"] = buffer.count[None]
+    return arrays
