@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gi_jax.config.checks import at_least, one_of
+from gi_jax.data.splits import KINDS as SPLIT_KINDS
+from gi_jax.data.transforms import KINDS as LABEL_TRANSFORMS
 from gi_jax.errors import GiJaxError
-
-SPLIT_KINDS = ("random", "query_pair", "gene_disjoint_1", "gene_disjoint_2")
-LABEL_TRANSFORMS = ("identity", "standard", "minmax", "robust")
 
 
 @dataclass(frozen=True)

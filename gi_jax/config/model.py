@@ -90,8 +90,8 @@ class ModelConfig:
         for norm in (self.norm, aggregation_norm):
             if self.norm_statistics == "node" and norm not in ("layer", None):
                 raise GiJaxError(
-                    f"model.norm_statistics is 'node', which exists for norm 'layer' only, but norm is '{norm}'; "
-                    "use norm: layer, or norm_statistics: batch"
+                    f"model.norm_statistics is 'node', which exists for norm 'layer' only, but norm is "
+                    f"'{norm}'; use norm: layer, or norm_statistics: batch"
                 )
         for what, width, heads in (
             ("model.local_predictor_config.num_heads", self.hidden_channels, local.num_heads),

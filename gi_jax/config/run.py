@@ -35,6 +35,7 @@ class TrainerConfig:
     check_val_every_n_epoch: int = 1
     checkpoint_every_n_steps: int = 500  # besides the one at every epoch's end
     log_every_n_steps: int = 20
+    check_finite: bool = True  # stop at the first step that is not finite, naming stage and genotypes
     compilation_cache: str | None = "~/.cache/gi_jax/compiled"  # null: compile anew in every run
 
     def __post_init__(self) -> None:
@@ -42,7 +43,7 @@ class TrainerConfig:
         object.__setattr__(self, "precision", PRECISIONS[self.precision])
         for key in ("max_epochs", "check_val_every_n_epoch", "checkpoint_every_n_steps", "log_every_n_steps"):
             at_least(f"trainer.{key}", getattr(self, key), 1)
-        at_least("trainer.max_seconds", self.max_seconds, 0)
+        at_least("trainer.max_seconds", self.max_seconds, 1)
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,6 @@ class RunConfig:
     def __post_init__(self) -> None:
         if self.regression_task.frozen and self.model.checkpoint_path is None:
             raise GiJaxError(
-                "regression_task.frozen keeps parts of a model as they are, but model.checkpoint_path names no weights "
-                "to take them from; give a run folder or a model folder there"
+                "regression_task.frozen keeps parts of a model as they are, but model.checkpoint_path names "
+                "no weights to take them from; give a run folder or a model folder there"
             )

@@ -15,7 +15,8 @@ _NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: 
 
 
 def build(cls: type, values: Any, path: str, root: type, unused: list[str]) -> Any:
-    """An instance of the dataclass `cls` from a mapping; keys that are left out or null keep their defaults.
+    """An instance of the dataclass `cls` from a mapping; keys left out keep their
+    defaults, as do those that are null where null is no value.
 
     Args:
       path: dotted key of this section, empty for the whole configuration.
@@ -34,12 +35,14 @@ def build(cls: type, values: Any, path: str, root: type, unused: list[str]) -> A
             unused.append(dotted)
         elif key not in hints:
             raise GiJaxError(f"{dotted} is not a key of this configuration; {_suggestion(dotted, root)}")
-        elif value is not None:
+        elif value is not None or type(None) in get_args(hints[key]):
             arguments[key] = _convert(hints[key], value, dotted, root, unused)
     return cls(**arguments)
 
 
 def _convert(hint: Any, value: Any, path: str, root: type, unused: list[str]) -> Any:
+    if value is None:
+        return None
     if get_origin(hint) in (Union, UnionType):
         options = [option for option in get_args(hint) if option is not type(None)]
         # bool before int before float before str, so that each value keeps its own type.
@@ -56,11 +59,9 @@ def _convert(hint: Any, value: Any, path: str, root: type, unused: list[str]) ->
         if not isinstance(value, Mapping):
             raise GiJaxError(f"{path} is {value!r}, expected a section with keys")
         key_type, item = get_args(hint)
-        unused.extend(f"{path}.{key}" for key in value if key in UNUSED.get(path, ()))
         return {
             _scalar(key_type, key, f"a key of {path}"): _convert(item, entry, f"{path}.{key}", root, unused)
             for key, entry in value.items()
-            if key not in UNUSED.get(path, ())
         }
     return _scalar(hint, value, path)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, fields
 
 from gi_jax.config.checks import at_least, one_of
 from gi_jax.errors import GiJaxError
+from gi_jax.losses import LOSSES
 
-LOSSES = ("logcosh", "mse", "icloss", "mle_dist_supcr", "mle_wass_supcr", "dango")
 OPTIMIZERS = ("AdamW", "Adam")
 SCHEDULES = {
     "CosineAnnealingWarmupRestarts": (
@@ -122,7 +122,8 @@ class RegressionTaskConfig:
         one_of("regression_task.loss", self.loss, LOSSES)
         if self.clip_grad_norm and not self.clip_grad_norm_max_norm > 0:
             raise GiJaxError(
-                f"regression_task.clip_grad_norm_max_norm is {self.clip_grad_norm_max_norm}, expected a positive number"
+                f"regression_task.clip_grad_norm_max_norm is {self.clip_grad_norm_max_norm}, "
+                "expected a positive number"
             )
         for epoch, batches in self.grad_accumulation_schedule.items():
             at_least("an epoch of regression_task.grad_accumulation_schedule", epoch, 0)

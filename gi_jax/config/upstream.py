@@ -49,7 +49,6 @@ UNUSED: dict[str, tuple[str, ...]] = {
         "boxplot_every_n_epochs",
         "execution_mode",
     ),
-    "regression_task.loss_config": ("use_ddp_gather", "gather_interval"),
     "trainer": (
         "accelerator",
         "strategy",

@@ -1,0 +1,63 @@
+"""`gi-jax evaluate`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from gi_jax.cli.setting import CONSOLE, use_compilation_cache
+from gi_jax.data.genotype_files import load_genotypes
+from gi_jax.data.genotype_table import GenotypeTable
+from gi_jax.data.splits import load_split
+from gi_jax.predict.bundle import load_bundle
+from gi_jax.predict.predictor import Predictor
+from gi_jax.train.evaluation import evaluate as evaluate_table
+from gi_jax.train.evaluation import metrics_table
+from gi_jax.train.experiment import load_experiment
+from gi_jax.train.resume import check_same_genes
+from gi_jax.train.run import SPLIT, write_report
+
+
+def evaluate(
+    run: Annotated[Path, typer.Argument(help="Folder of a run.", metavar="RUN")],
+    genotypes: Annotated[
+        Path | None,
+        typer.Option(help="Measured genotypes (genes, score) in place of the test split.", metavar="FILE"),
+    ] = None,
+) -> None:
+    """Compare a trained model and the baselines with measurements.
+
+    On the run's own test split this also writes evaluation.tsv, predictions.tsv and report.png anew.
+    """
+    bundle = load_bundle(run)
+    use_compilation_cache(bundle.config)
+    experiment = load_experiment(bundle.config, load_split(run / SPLIT))
+    check_same_genes(run, experiment.genes)
+    predictor = Predictor(bundle, experiment.graph)
+    for note in predictor.notes:
+        CONSOLE.print(note)
+    if genotypes is None:
+        evaluation = evaluate_table(experiment, predictor, experiment.test)
+        write_report(evaluation, experiment, run)
+        title = f"{len(evaluation.table):,} test genotypes ({experiment.split.kind} split)"
+    else:
+        table, report = load_genotypes(experiment.genes, [genotypes])
+        known = seen_in_training(experiment.train, table)
+        CONSOLE.print(f"{report}\n{known:,} of {len(table):,} genotypes were trained on")
+        evaluation = evaluate_table(experiment, predictor, table)
+        title = f"{len(table):,} genotypes of {genotypes}"
+    CONSOLE.print(metrics_table(evaluation, title))
+
+
+def seen_in_training(train: GenotypeTable, table: GenotypeTable) -> int:
+    """How many genotypes of a table are gene sets that the training split holds too."""
+    width = max(train.genes.shape[1], table.genes.shape[1])
+    trained, asked = (
+        np.pad(t.genes, ((0, 0), (0, width - t.genes.shape[1])), constant_values=t.num_genes)
+        for t in (train, table)
+    )
+    known = {row.tobytes() for row in trained}
+    return sum(row.tobytes() in known for row in asked)

@@ -1,0 +1,70 @@
+"""`gi-jax inspect`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import jax
+import typer
+from rich.table import Table
+
+from gi_jax.cli.setting import CONSOLE, Overrides, read_config
+from gi_jax.models import num_parameters
+from gi_jax.train.experiment import Experiment, load_experiment
+from gi_jax.train.optimizer import make_optimizer
+from gi_jax.train.run import fresh_state
+from gi_jax.train.stepper import Stepper
+
+
+def inspect(
+    config: Annotated[Path, typer.Argument(help="Configuration file (YAML).", metavar="CONFIG")],
+    overrides: Overrides = None,
+) -> None:
+    """Show what a configuration would train: data, parameters by component, memory and FLOPs per step."""
+    experiment = load_experiment(read_config(config, overrides))
+    CONSOLE.print(f"{experiment.report}\n{experiment.split}", soft_wrap=True)
+    state = fresh_state(experiment)
+    CONSOLE.print(_parameter_table(num_parameters(state.params)))
+    CONSOLE.print(_cost_table(experiment, state))
+
+
+def _parameter_table(counts: dict[str, int]) -> Table:
+    table = Table(title="parameters", title_justify="left")
+    table.add_column("component")
+    table.add_column("count", justify="right")
+    for component, count in counts.items():
+        table.add_row(component, f"{count:,}", end_section=component == list(counts)[-2])
+    return table
+
+
+def _cost_table(experiment: Experiment, state: jax.Array) -> Table:
+    """Sizes of what stays on the device, and what the compiled step asks for beside it."""
+    optimizer = make_optimizer(experiment.config.regression_task, state.params)
+    stepper = Stepper(experiment, optimizer, state, [])
+    compiled = stepper.lower(state).compile()
+    costs, memory = compiled.cost_analysis() or {}, compiled.memory_analysis()
+    batch_size = stepper.batch_size
+    room = "all rows" if stepper.capacity is None else f"{stepper.capacity.union:,} changed rows"
+    table = Table(title=f"one step: {batch_size:,} genotypes, room for {room}", title_justify="left")
+    table.add_column("")
+    table.add_column("", justify="right")
+    table.add_row("state: weights, moments, buffers", _mebibytes(_size(state)))
+    table.add_row("networks", _mebibytes(_size(experiment.graph)))
+    table.add_row("training genotypes", _mebibytes(_size(stepper.data)))
+    table.add_row("work space of the step", _mebibytes(memory.temp_size_in_bytes))
+    table.add_row(
+        "together", _mebibytes(memory.argument_size_in_bytes + memory.temp_size_in_bytes), end_section=True
+    )
+    # Native sparse kernels are opaque to the compiler, which then counts none of their operations.
+    table.add_row("floating-point operations counted by the compiler", f"{costs.get('flops', 0):.3g}")
+    table.add_row("of those per genotype", f"{costs.get('flops', 0) / batch_size:.3g}")
+    return table
+
+
+def _size(tree: object) -> int:
+    return sum(leaf.nbytes for leaf in jax.tree.leaves(tree))
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / 2**20:,.1f} MiB"

@@ -1,0 +1,68 @@
+"""`gi-jax predict`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from gi_jax.cli.setting import use_compilation_cache
+from gi_jax.data.genotype_files import genotypes_from_names, load_query_genotypes
+from gi_jax.errors import GiJaxError
+from gi_jax.predict.bundle import load_bundle
+from gi_jax.predict.predictor import Predictor
+
+
+def predict(
+    run: Annotated[Path, typer.Argument(help="Folder of a run or of a model.", metavar="RUN")],
+    genotypes: Annotated[
+        list[str] | None, typer.Argument(help="Deleted genes, as YAL001C,YBL002W.", metavar="[GENOTYPE]...")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="Table with a column `genes`, one genotype a row.", metavar="FILE")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the table here, not to the terminal.", metavar="FILE")
+    ] = None,
+    study: Annotated[
+        str | None, typer.Option(help="On whose scale, for a model with one scale per study.", metavar="NAME")
+    ] = None,
+    norm_statistics: Annotated[
+        str | None,
+        typer.Option(help="batch, genotype or node; as the model wants it by default.", metavar="KIND"),
+    ] = None,
+) -> None:
+    """Predict the interaction scores of genotypes.
+
+    Genes go by systematic or standard name, in upper or lower case. The result is a table with the
+    columns `genes` and `prediction`.
+    """
+    if bool(genotypes) == (file is not None):
+        raise GiJaxError(
+            "give genotypes such as YAL001C,YBL002W, or a table of them with --file, one of the two"
+        )
+    speak = Console(stderr=True, highlight=False)  # stdout is for the table
+    bundle = load_bundle(run)
+    use_compilation_cache(bundle.config)
+    predictor = Predictor(bundle, norm_statistics=norm_statistics)
+    if file is not None:
+        table, report = load_query_genotypes(bundle.genes, file)
+        speak.print(str(report), soft_wrap=True)
+    else:
+        table = genotypes_from_names(bundle.genes, genotypes)
+    for note in predictor.notes:
+        speak.print(note, soft_wrap=True)
+    scores = predictor.predict_table(table if study is None else replace(table, studies=(study,)))
+    lines = ["genes\tprediction"]
+    for genotype, score in zip(table.genes, scores, strict=True):
+        lines.append(f"{','.join(bundle.genes.names(genotype))}\t{score:.6g}")
+    text = "\n".join(lines) + "\n"
+    if out is None:
+        sys.stdout.write(text)
+    else:
+        out.write_text(text)
+        speak.print(f"{len(scores):,} predictions in {out}", soft_wrap=True)

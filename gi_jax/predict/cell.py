@@ -1,0 +1,49 @@
+"""The cell that a model is about: its genes and networks, and how to tell that they are still the same."""
+
+from __future__ import annotations
+
+import hashlib
+
+import jax
+import numpy as np
+
+from gi_jax.config import DataConfig, RunConfig
+from gi_jax.data.bundled import bundled_gene_list
+from gi_jax.data.gene_list import GeneList, load_gene_list
+from gi_jax.data.load_report import LoadReport
+from gi_jax.data.network_files import NetworkSource, load_networks
+from gi_jax.data.networks import CellGraph
+from gi_jax.errors import GiJaxError
+from gi_jax.ops.spmm import with_backend
+
+
+def load_genes(config: DataConfig) -> GeneList:
+    """The gene list that a configuration names, or the bundled yeast genes."""
+    return bundled_gene_list() if config.genes is None else load_gene_list(config.genes)
+
+
+def load_graph(config: RunConfig, genes: GeneList) -> tuple[CellGraph, LoadReport]:
+    """The networks of a configuration over a gene list, on the device and with their backend chosen.
+
+    Raises:
+      GiJaxError: no network is named, or whatever the loader finds wrong.
+    """
+    if not config.cell_dataset.graphs:
+        raise GiJaxError("cell_dataset.graphs names no gene network; name at least one")
+    own = config.data.networks
+    sources = [
+        NetworkSource(name, own[name].path, own[name].directed) if name in own else name
+        for name in config.cell_dataset.graphs
+    ]
+    graph, report = load_networks(genes, sources)
+    return jax.device_put(with_backend(graph)), report
+
+
+def network_fingerprints(graph: CellGraph) -> dict[str, str]:
+    """SHA-256 of every network's edges, by name: equal exactly for equal networks over equal gene ids."""
+    return {
+        name: hashlib.sha256(
+            b"".join(np.asarray(part, "<i4").tobytes() for part in (network.indptr, network.senders))
+        ).hexdigest()
+        for name, network in zip(graph.names, graph.networks, strict=True)
+    }

@@ -1,0 +1,66 @@
+"""The forward pass over a whole table of genotypes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+from jax import Array
+
+from gi_jax.data.genotype_table import GenotypeTable
+from gi_jax.data.genotypes import GenotypeBatch
+from gi_jax.data.networks import CellGraph
+from gi_jax.ops.changed_rows import Capacity, row_bounds
+from gi_jax.predict.capacity import choose_capacity, largest_batch_need, padded_order, row_needs
+
+
+@partial(jax.jit, static_argnames=("model", "capacity"))
+def forward_batch(
+    variables: Mapping[str, Any],
+    graph: CellGraph,
+    batch: GenotypeBatch,
+    *,
+    model: nn.Module,
+    capacity: Capacity | None,
+) -> Array:
+    """Predicted labels of one batch: `[B]`."""
+    return model.apply(variables, graph, batch, capacity=capacity).gene_interaction[:, 0]
+
+
+class TableForward:
+    """Predicts every genotype of one table, in its order; compiled once, called with any weights.
+
+    Args:
+      model: a model of `gi_jax.models`.
+      graph: the networks, N genes, on the device.
+      table: M genotypes.
+      batch_size: genotypes per forward pass; it does not change predictions unless the model's norm
+        statistics run over the batch.
+    """
+
+    def __init__(self, model: nn.Module, graph: CellGraph, table: GenotypeTable, batch_size: int) -> None:
+        self.model, self.graph, self.size = model, graph, len(table)
+        batch_size = min(batch_size, len(table))
+        order = padded_order(np.arange(len(table)), batch_size)
+        need = largest_batch_need(row_needs(row_bounds(graph), table.genes), order, batch_size)
+        self.capacity = choose_capacity(need, graph.num_genes, batch_size)
+        padding = np.full((len(order) - len(table), table.genes.shape[1]), graph.num_genes)
+        genes = np.concatenate([table.genes, padding]).astype(np.int32)
+        sizes = np.concatenate([table.sizes, np.zeros(len(padding))]).astype(np.int32)
+        self.batches = [
+            jax.device_put(GenotypeBatch(genes[rows], sizes[rows], order[rows] < len(table)))
+            for rows in np.arange(len(order)).reshape(-1, batch_size)
+        ]
+
+    def __call__(self, variables: Mapping[str, Any]) -> np.ndarray:
+        """Predicted labels `[M]`, in the units the model was trained on."""
+        parts = [
+            forward_batch(variables, self.graph, batch, model=self.model, capacity=self.capacity)
+            for batch in self.batches
+        ]
+        return np.asarray(jnp.concatenate(parts))[: self.size]

@@ -1,0 +1,65 @@
+"""A trained model beside the baselines, on the same genotypes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from rich.table import Table
+
+from gi_jax.data.genotype_table import GenotypeTable
+from gi_jax.models.baselines import BASELINES
+from gi_jax.predict.predictor import Predictor
+from gi_jax.train.experiment import Experiment
+from gi_jax.train.metrics import RegressionMetrics, regression_metrics
+
+MODEL = "model"
+
+
+class Evaluation(NamedTuple):
+    """Predictions of the model and of the baselines for M genotypes, and how good they are."""
+
+    table: GenotypeTable
+    predictions: dict[str, np.ndarray]  # [M] each, in the units of the scores; the model first
+    metrics: dict[str, RegressionMetrics]
+
+
+def evaluate(experiment: Experiment, predictor: Predictor, table: GenotypeTable) -> Evaluation:
+    """Predicts measured genotypes with the model and with the baselines, fitted on the run's training split.
+
+    The baselines choose their strengths on the validation split, as the model chose its weights.
+    """
+    predictions = {MODEL: predictor.predict_table(table)}
+    for name, fit in BASELINES.items():
+        predictions[name] = fit(experiment.train, experiment.val).predict(table.genes)
+    metrics = {name: regression_metrics(values, table.score) for name, values in predictions.items()}
+    return Evaluation(table, predictions, metrics)
+
+
+def metrics_table(evaluation: Evaluation, title: str) -> Table:
+    """The comparison for the terminal."""
+    table = Table(title=title, title_justify="left")
+    table.add_column("")
+    for column in ("Pearson", "Spearman", "RMSE"):
+        table.add_column(column, justify="right")
+    for name, m in evaluation.metrics.items():
+        table.add_row(name, f"{m.pearson:.3f}", f"{m.spearman:.3f}", f"{m.rmse:.4g}")
+    return table
+
+
+def write_evaluation(evaluation: Evaluation, genes: tuple[str, ...], folder: Path) -> None:
+    """Writes `evaluation.tsv` (one row per model) and `predictions.tsv` (one row per genotype)."""
+    columns = RegressionMetrics._fields
+    rows = ["\t".join(("model", "genotypes", *columns))]
+    for name, metrics in evaluation.metrics.items():
+        rows.append("\t".join((name, str(len(evaluation.table)), *(f"{value:.6g}" for value in metrics))))
+    (folder / "evaluation.tsv").write_text("\n".join(rows) + "\n")
+    table, names = evaluation.table, list(evaluation.predictions)
+    values = np.stack([table.score, *evaluation.predictions.values()], axis=1)  # [M, 1 + models]
+    with (folder / "predictions.tsv").open("w") as file:
+        file.write("\t".join(("genes", "study", "measured", *names)) + "\n")
+        for row, genotype in enumerate(table.genes):
+            deleted = ",".join(genes[gene] for gene in genotype if gene < table.num_genes)
+            numbers = (f"{value:.6g}" for value in values[row])
+            file.write("\t".join((deleted, table.studies[table.study[row]], *numbers)) + "\n")

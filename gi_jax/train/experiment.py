@@ -1,0 +1,117 @@
+"""From a configuration to everything a training works on."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from flax import linen as nn
+
+from gi_jax.config import RunConfig
+from gi_jax.config.schema import plain
+from gi_jax.data.gene_list import GeneList
+from gi_jax.data.genotype_files import load_genotypes
+from gi_jax.data.genotype_filter import GenotypeFilter
+from gi_jax.data.genotype_table import GenotypeTable
+from gi_jax.data.leaks import check_no_leak
+from gi_jax.data.load_report import LoadReport
+from gi_jax.data.networks import CellGraph
+from gi_jax.data.splits import Split, k_fold_splits, split_genotypes
+from gi_jax.data.transforms import LabelTransform, fit_label_transform
+from gi_jax.losses import LOSSES, Loss, make_loss
+from gi_jax.models import build_model
+from gi_jax.predict.cell import load_genes, load_graph, network_fingerprints
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """The genes, networks, genotypes, split and label transform of a run, its model and its loss."""
+
+    config: RunConfig
+    genes: GeneList
+    graph: CellGraph  # on the device
+    table: GenotypeTable
+    split: Split
+    transform: LabelTransform  # fitted on the training rows
+    model: nn.Module
+    loss: Loss
+    report: LoadReport
+
+    @property
+    def train(self) -> GenotypeTable:
+        """The training genotypes."""
+        return self.table.take(self.split.train)
+
+    @property
+    def val(self) -> GenotypeTable:
+        """The validation genotypes."""
+        return self.table.take(self.split.val)
+
+    @property
+    def test(self) -> GenotypeTable:
+        """The test genotypes."""
+        return self.table.take(self.split.test)
+
+    def labels(self, table: GenotypeTable) -> np.ndarray:
+        """Transformed scores `[M]` of a part of the genotypes."""
+        return self.transform.forward(table.score, table.study)
+
+    def identity(self) -> dict[str, Any]:
+        """What a checkpoint must agree with to be continued: configuration, genes, data, split."""
+        rows = (self.split.train, self.split.val, self.split.test)
+        return {
+            "config": plain(self.config),
+            "genes": list(self.genes.ids),
+            "genes_sha256": self.genes.fingerprint,
+            "networks_sha256": network_fingerprints(self.graph),
+            "genotypes_sha256": _sha256(self.table.fingerprint.encode(), self.table.score.tobytes()),
+            "split_sha256": _sha256(*(part.astype("<i8").tobytes() for part in rows)),
+        }
+
+
+def load_experiment(config: RunConfig, split: Split | None = None) -> Experiment:
+    """Loads the data of a configuration, splits it, fits the label transform, builds model and loss.
+
+    Args:
+      config: the run's.
+      split: a saved split, drawn anew if not given.
+
+    Raises:
+      GiJaxError: whatever is wrong with data, split, model or loss.
+    """
+    genes = load_genes(config.data)
+    graph, network_report = load_graph(config, genes)
+    table, genotype_report = load_genotypes(genes, config.data.genotypes, keep=_filter(config))
+    split = _draw(config, table) if split is None else split
+    check_no_leak(split, table)
+    labels = config.transforms.labels
+    transform = fit_label_transform(labels.strategy, table, split.train, per_study=labels.per_study)
+    model = build_model(config.model, gene_num=len(genes), graph_names=graph.names)
+    report = network_report + genotype_report
+    return Experiment(config, genes, graph, table, split, transform, model, _loss(config), report)
+
+
+def _filter(config: RunConfig) -> GenotypeFilter:
+    values = {f.name: getattr(config.data.filter, f.name) for f in fields(config.data.filter)}
+    return GenotypeFilter(**values | {"studies": values["studies"] or None})
+
+
+def _draw(config: RunConfig, table: GenotypeTable) -> Split:
+    s = config.data.split
+    if s.folds is not None:
+        return k_fold_splits(table, s.kind, seed=s.seed, folds=s.folds)[s.fold]
+    return split_genotypes(table, s.kind, seed=s.seed, fractions=s.fractions)
+
+
+def _loss(config: RunConfig) -> Loss:
+    """The configured loss; schedules inside it span the run unless the options say otherwise."""
+    task = config.regression_task
+    known = {f.name for f in fields(LOSSES[task.loss])}
+    span = {"max_epochs": config.trainer.max_epochs} if "max_epochs" in known else {}
+    return make_loss(task.loss, **span | task.loss_options)
+
+
+def _sha256(*parts: bytes) -> str:
+    return hashlib.sha256(b"".join(parts)).hexdigest()

@@ -1,0 +1,244 @@
+"""The training loop: epochs, validation, early stopping, checkpoints, and how it ends."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections import deque
+
+import jax
+import numpy as np
+
+from gi_jax.errors import GiJaxError
+from gi_jax.models import build_model
+from gi_jax.predict.forward import TableForward
+from gi_jax.predict.predictor import prediction_config
+from gi_jax.train.batches import num_batches
+from gi_jax.train.checkpoint import Checkpoints
+from gi_jax.train.experiment import Experiment
+from gi_jax.train.failure import describe_failure
+from gi_jax.train.learning_rate import LearningRate
+from gi_jax.train.logging import Reporter, clock
+from gi_jax.train.metrics import RegressionMetrics, epoch_summary, regression_metrics
+from gi_jax.train.optimizer import make_optimizer
+from gi_jax.train.progress import Progress
+from gi_jax.train.signals import StopSignals
+from gi_jax.train.state import TrainState, zero_sums
+from gi_jax.train.step import StepInputs, StepReport
+from gi_jax.train.stepper import Stepper
+
+STEPS_IN_FLIGHT = 2  # dispatched but perhaps not done, so that the host never waits for the device
+
+
+class Training:
+    """One training from where it stands to its end, or to a signal.
+
+    Args:
+      experiment: data, model and loss.
+      state, progress: the start, fresh or restored.
+      checkpoints: where states go.
+      reporter: told of everything.
+      signals: looked at after every batch.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        state: TrainState,
+        progress: Progress,
+        checkpoints: Checkpoints,
+        reporter: Reporter,
+        signals: StopSignals,
+    ) -> None:
+        self.experiment, self.state, self.progress = experiment, state, progress
+        self.checkpoints, self.reporter, self.signals = checkpoints, reporter, signals
+        self.config = experiment.config
+        optimizer = make_optimizer(self.config.regression_task, state.params)
+        self.stepper = Stepper(experiment, optimizer, state, progress.row_need)
+        self.rate = LearningRate(self.config.regression_task, progress)
+        self.val = experiment.val
+        model = build_model(
+            prediction_config(self.config.model), len(experiment.genes), experiment.graph.names
+        )
+        self.validate = TableForward(model, experiment.graph, self.val, self.config.data_module.batch_size)
+        self.steps = num_batches(len(experiment.split.train), self.config.data_module.batch_size)
+        self._started = time.monotonic() - progress.seconds
+        self._compiling = True
+
+    def run(self) -> str | None:
+        """Trains until there is a reason to end, which it returns, or a signal asks to stop (None).
+
+        The last state is then on disk.
+
+        Raises:
+          GiJaxError: a value was not finite, or a checkpoint could not be written.
+        """
+        if self.checkpoints.last_step() is None:
+            self._save()
+        while self.signals.received is None and self._reason_to_end() is None:
+            self._epoch()
+        if self.checkpoints.last_step() != self.progress.step:
+            self._save()
+        return self._reason_to_end()
+
+    def _reason_to_end(self) -> str | None:
+        trainer, progress = self.config.trainer, self.progress
+        if progress.epoch >= trainer.max_epochs:
+            return f"all {trainer.max_epochs} epochs done"
+        if self._out_of_time():
+            return f"the time of {clock(trainer.max_seconds)} is spent"
+        patience = trainer.early_stopping.patience
+        if patience is not None and progress.stale_epochs >= patience:
+            return f"no better validation Pearson in {patience} validations"
+        return None
+
+    def _epoch(self) -> None:
+        trainer, progress = self.config.trainer, self.progress
+        self.order, recompiled = self.stepper.start_epoch(progress.epoch)
+        progress.row_need = [int(n) for n in self.stepper.row_need]
+        if recompiled:
+            self.reporter.say(
+                f"epoch {self._epoch_name()}: a batch changes more rows than the step holds; compiling anew"
+            )
+        accumulation = self.config.regression_task.accumulation(progress.epoch)
+        in_flight: deque[jax.Array] = deque()
+        self._lap = (time.monotonic(), progress.position)
+        for position in range(progress.position, self.steps):
+            last = position + 1 == self.steps
+            inputs = StepInputs(
+                np.int32(position),
+                np.int32(progress.epoch),
+                np.float32(self.rate.value(progress)),
+                np.bool_(last or (position + 1) % accumulation == 0),
+            )
+            self.state, report = self.stepper(self.state, inputs)
+            progress.position, progress.step = position + 1, progress.step + 1
+            if self._compiling:
+                report.loss.block_until_ready()
+                self._lap, self._compiling = (time.monotonic(), progress.position), False
+            in_flight.append(report.loss)
+            if len(in_flight) > STEPS_IN_FLIGHT:
+                in_flight.popleft().block_until_ready()
+            if progress.step % trainer.log_every_n_steps == 0 or last:
+                self._log(report, float(inputs.learning_rate))
+            self._read_clock()
+            if last or self._out_of_time():
+                break
+            if self.signals.received is not None:
+                return
+            if progress.step % trainer.checkpoint_every_n_steps == 0:
+                self._save()
+        self._end_epoch()
+
+    def _end_epoch(self) -> None:
+        """Validates if it is time to, turns to the next epoch if this one is done, and saves."""
+        self._check_finite()
+        trainer, progress = self.config.trainer, self.progress
+        whole, out_of_time = progress.position == self.steps, self._out_of_time()
+        final = progress.epoch + 1 == trainer.max_epochs or out_of_time
+        if final or (progress.epoch + 1) % trainer.check_val_every_n_epoch == 0:
+            metrics = self._validate()
+            if whole:
+                self.rate.after_validation(metrics.mse, progress)
+        if whole:
+            progress.epoch, progress.position = progress.epoch + 1, 0
+            self.state = self.state.replace(sums=zero_sums(self.state.sums.count.dtype))
+        self._save()
+
+    def _validate(self) -> RegressionMetrics:
+        progress, val = self.progress, self.val
+        labels = self.validate(self.state.variables).astype(np.float64)
+        metrics = regression_metrics(self.experiment.transform.inverse(labels, val.study), val.score)
+        loss, pearson = epoch_summary(self.state.sums)
+        bar = self.config.trainer.early_stopping.min_delta + (
+            -math.inf if progress.best_pearson is None else progress.best_pearson
+        )
+        # The first weights are saved whatever their Pearson, which is NaN for constant predictions.
+        better = metrics.pearson > bar or progress.best_step is None
+        progress.stale_epochs = 0 if better else progress.stale_epochs + 1
+        self._read_clock()
+        if better:
+            progress.best_pearson = metrics.pearson if math.isfinite(metrics.pearson) else None
+            progress.best_epoch, progress.best_step = progress.epoch, progress.step
+            self.checkpoints.save_best(self.state.variables, progress)
+        self.reporter.say(
+            f"epoch {self._epoch_name()}  loss {loss:.4f}  train Pearson {pearson:.4f}  "
+            f"val Pearson {metrics.pearson:.4f}{' *' if better else '  '}  val RMSE {metrics.rmse:.4g}  "
+            f"{clock(progress.seconds)}"
+        )
+        values = {f"val_{name}": value for name, value in metrics._asdict().items()}
+        self.reporter.record(
+            "epoch",
+            progress.step,
+            epoch=progress.epoch,
+            train_loss=loss,
+            train_pearson=pearson,
+            **values,
+            learning_rate=self.rate.value(progress),
+            seconds=progress.seconds,
+        )
+        return metrics
+
+    def _log(self, report: StepReport, learning_rate: float) -> None:
+        progress = self.progress
+        values = {name: float(term) for name, term in report.terms.items()}
+        loss, pearson = epoch_summary(self.state.sums)
+        began, position = self._lap
+        genotypes = min(progress.position * self.stepper.batch_size, self.stepper.data.num_genotypes)
+        rate = (genotypes - position * self.stepper.batch_size) / max(time.monotonic() - began, 1e-9)
+        self._lap = (time.monotonic(), progress.position)
+        self._read_clock()
+        self.reporter.record(
+            "step",
+            progress.step,
+            epoch=progress.epoch,
+            loss=float(report.loss),
+            gradient_norm=float(report.gradient_norm),
+            learning_rate=learning_rate,
+            genotypes_per_second=rate,
+            seconds=progress.seconds,
+            **values,
+        )
+        self._check_finite()
+        trainer = self.config.trainer
+        left = (trainer.max_epochs - progress.epoch) * self.steps - progress.position
+        seconds_left = left * self.stepper.batch_size / rate if rate else math.inf
+        if trainer.max_seconds is not None:
+            seconds_left = min(seconds_left, trainer.max_seconds - progress.seconds)
+        self.reporter.advance(
+            epoch=self._epoch_name(),
+            done=progress.position,
+            total=self.steps,
+            loss=loss,
+            pearson=pearson,
+            rate=rate,
+            seconds_left=seconds_left,
+        )
+
+    def _check_finite(self) -> None:
+        if int(self.state.failure.position) < 0:
+            return
+        self.progress.step += int(self.state.failure.position) + 1 - self.progress.position
+        failure = describe_failure(self.state.failure, self.order, self.experiment)
+        step, before = self.progress.step, self.checkpoints.last_step()
+        self.reporter.record("not_finite", step, stage=failure.stage, genotypes=failure.genotypes)
+        raise GiJaxError(
+            f"step {step:,} (epoch {self._epoch_name()}): {failure}; the state of step {before:,} is kept in "
+            f"{self.checkpoints.run / 'checkpoints' / 'last'}; train anew with a smaller learning rate or "
+            "stronger clipping"
+        )
+
+    def _save(self) -> None:
+        self._check_finite()
+        self._read_clock()
+        self.checkpoints.save(self.state, self.progress)
+
+    def _epoch_name(self) -> str:
+        return f"{self.progress.epoch + 1}/{self.config.trainer.max_epochs}"
+
+    def _read_clock(self) -> None:
+        self.progress.seconds = time.monotonic() - self._started
+
+    def _out_of_time(self) -> bool:
+        limit = self.config.trainer.max_seconds
+        return limit is not None and self.progress.seconds >= limit

@@ -1,0 +1,141 @@
+"""A run: a folder that holds a training from its configuration to its evaluation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from signal import Signals
+from typing import Any, NamedTuple
+
+import jax
+from rich.console import Console
+
+from gi_jax.config import RunConfig
+from gi_jax.config.paths import with_absolute_paths
+from gi_jax.data.splits import load_split
+from gi_jax.errors import GiJaxError
+from gi_jax.plots import plot_report
+from gi_jax.predict.bundle import CONFIG, load_bundle, write_description
+from gi_jax.predict.cell import load_genes, network_fingerprints
+from gi_jax.predict.predictor import Predictor
+from gi_jax.train.checkpoint import Checkpoints
+from gi_jax.train.evaluation import MODEL, Evaluation, evaluate, metrics_table, write_evaluation
+from gi_jax.train.experiment import Experiment, load_experiment
+from gi_jax.train.logging import JsonLines, Reporter, read_records
+from gi_jax.train.loop import Training
+from gi_jax.train.optimizer import make_optimizer
+from gi_jax.train.progress import Progress
+from gi_jax.train.resume import (
+    check_same_config,
+    check_same_data,
+    check_same_genes,
+    describe_resumption,
+    flat,
+)
+from gi_jax.train.signals import StopSignals
+from gi_jax.train.state import TrainState, init_state, init_variables
+
+METRICS, PREDICTIONS, REPORT, SPLIT = "metrics.jsonl", "predictions.tsv", "report.png", "split.npz"
+
+
+class RunResult(NamedTuple):
+    """How a training ended: by itself, with an evaluation, or by a signal, without."""
+
+    ended: str
+    evaluation: Evaluation | None
+    stopped_by: Signals | None
+
+
+def train(config: RunConfig, folder: str | Path, *, resume: bool, console: Console) -> RunResult:
+    """Trains into a run folder and evaluates the best weights on the test split.
+
+    Args:
+      config: of the run.
+      folder: new, or of a run to continue.
+      resume: continue the run of the folder where its last checkpoint stands; a run that never
+        started is started.
+      console: where the reports go.
+
+    Raises:
+      GiJaxError: the folder holds a run and `resume` is off; the run was started with another
+        configuration or other data; anything that is wrong with configuration, data or checkpoints.
+    """
+    folder = Path(folder)
+    config = with_absolute_paths(config)
+    resuming = (folder / CONFIG).exists()
+    if resuming and not resume:
+        raise GiJaxError(f"{folder}: holds a run already; continue it with --resume, or name another folder")
+    if resuming:
+        check_same_config(folder, config)
+        check_same_genes(folder, load_genes(config.data))
+    experiment = load_experiment(config, load_split(folder / SPLIT) if resuming else None)
+    reporter = Reporter(console)
+    reporter.say(f"{experiment.report}\n{experiment.split}")
+    checkpoints = Checkpoints(folder, experiment.identity())
+    state, progress = fresh_state(experiment), Progress()
+    restored = checkpoints.restore(state) if resuming else None
+    if restored is not None:
+        check_same_data(folder, restored.identity, experiment.identity())
+        state, progress = restored.state, restored.progress
+        reporter.say(describe_resumption(restored))
+    experiment.split.save(folder / SPLIT)
+    networks = network_fingerprints(experiment.graph)
+    write_description(folder, config, experiment.genes, experiment.transform, networks)
+    reporter.sinks = (JsonLines(folder / METRICS, keep_until=progress.step if restored else -1),)
+    with StopSignals() as signals, reporter:
+        training = Training(experiment, state, progress, checkpoints, reporter, signals)
+        ended = training.run()
+    if ended is None:
+        text = f"stopped by {signals.received.name}, state saved at step {progress.step:,}"
+        return RunResult(text, None, signals.received)
+    reporter.say(f"training ended: {ended}")
+    evaluation = evaluate_run(experiment, folder)
+    write_report(evaluation, experiment, folder)
+    values = evaluation.metrics[MODEL]._asdict()
+    reporter.record("test", progress.step, **{f"test_{name}": value for name, value in values.items()})
+    console.print(
+        metrics_table(
+            evaluation, f"{len(evaluation.table):,} test genotypes ({config.data.split.kind} split)"
+        )
+    )
+    return RunResult(ended, evaluation, None)
+
+
+def fresh_state(experiment: Experiment) -> TrainState:
+    """The state before the first step, from random weights or those of `model.checkpoint_path`."""
+    config = experiment.config
+    variables = init_variables(experiment.model, experiment.graph, config.seed)
+    if config.model.checkpoint_path is not None:
+        variables = _same_shapes(load_bundle(config.model.checkpoint_path).variables, variables, config)
+    return init_state(
+        variables,
+        config.regression_task,
+        make_optimizer(config.regression_task, variables["params"]),
+        experiment.loss,
+        embedding_dim=config.model.hidden_channels,
+        batch_size=config.data_module.batch_size,
+        seed=config.seed,
+    )
+
+
+def evaluate_run(experiment: Experiment, folder: Path) -> Evaluation:
+    """Evaluates the best weights of a run on its test split."""
+    return evaluate(experiment, Predictor(load_bundle(folder), experiment.graph), experiment.test)
+
+
+def write_report(evaluation: Evaluation, experiment: Experiment, folder: Path) -> None:
+    """Writes `evaluation.tsv`, `predictions.tsv` and `report.png` into a run folder."""
+    write_evaluation(evaluation, experiment.genes.ids, folder)
+    pearson = {name: metrics.pearson for name, metrics in evaluation.metrics.items()}
+    epochs = read_records(folder / METRICS, "epoch")
+    plot_report(folder / REPORT, evaluation.table.score, evaluation.predictions[MODEL], epochs, pearson)
+
+
+def _same_shapes(loaded: dict[str, Any], fresh: dict[str, Any], config: RunConfig) -> dict[str, Any]:
+    found, expected = (flat(jax.tree.map(lambda x: tuple(x.shape), tree)) for tree in (loaded, fresh))
+    for name in expected | found:
+        if found.get(name) != expected.get(name):
+            raise GiJaxError(
+                f"{config.model.checkpoint_path}: {name} has shape {found.get(name)}, but this configuration "
+                f"needs {expected.get(name)}; use the model section that the weights were trained with"
+            )
+    return loaded

@@ -1,0 +1,179 @@
+"""One training step: a pure function of state and batch number, compiled once for a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import linen as nn
+from jax import Array
+
+from gi_jax.data.genotypes import GenotypeBatch
+from gi_jax.data.networks import CellGraph
+from gi_jax.losses import Loss
+from gi_jax.ops.changed_rows import Capacity
+from gi_jax.train.batches import TrainingData, rows_at, take_batch
+from gi_jax.train.state import EpochSums, Failure, TrainState
+
+
+class StepInputs(NamedTuple):
+    """All that the host sends for a step."""
+
+    position: Array  # [] int32, number of the batch in its epoch
+    epoch: Array  # [] int32
+    learning_rate: Array  # []
+    update: Array  # [] bool, the optimizer moves after this batch
+
+
+class StepReport(NamedTuple):
+    """What a step tells the host, which reads it now and then."""
+
+    loss: Array  # []
+    gradient_norm: Array  # [], before clipping
+    terms: dict[str, Array]  # the scalar parts of the loss
+
+
+Step = Callable[[TrainState, TrainingData, Array, CellGraph, StepInputs], tuple[TrainState, StepReport]]
+
+
+def make_train_step(
+    model: nn.Module,
+    loss: Loss,
+    optimizer: optax.GradientTransformation,
+    *,
+    batch_size: int,
+    capacity: Capacity | None,
+    ema_decay: float | None = None,
+    check_finite: bool = True,
+) -> Step:
+    """Builds `step(state, data, order, graph, inputs) -> (state, report)`, not yet compiled.
+
+    A step whose forward pass, loss or gradient is not finite changes nothing but `state.failure`,
+    and neither does any step after it: the weights stay those before the failure.
+
+    Args:
+      model: a model of `gi_jax.models`.
+      loss: a loss of `gi_jax.losses`.
+      optimizer: gives the direction, see `make_optimizer`.
+      batch_size: B.
+      capacity: room for changed rows, None for the plain path.
+      ema_decay: d of `averaged <- d averaged + (1 - d) params` after each update; d is at most
+        `(1 + n) / (10 + n)` after n updates, so that the first weights are soon forgotten.
+      check_finite: off, the checks are not compiled at all.
+    """
+
+    def step(
+        state: TrainState, data: TrainingData, order: Array, graph: CellGraph, inputs: StepInputs
+    ) -> tuple[TrainState, StepReport]:
+        rows = rows_at(order, inputs.position, batch_size)
+        batch, labels = take_batch(data, rows, graph.num_genes)
+        key = jax.random.fold_in(jax.random.wrap_key_data(state.rng), state.step)
+        dropout_key, loss_key = jax.random.split(key)
+
+        def objective(params: Any) -> tuple[Array, tuple]:
+            output, updated = model.apply(
+                {"params": params, "batch_stats": state.batch_stats},
+                graph,
+                batch,
+                capacity=capacity,
+                train=True,
+                rngs={"dropout": dropout_key},
+                mutable=["batch_stats"],
+            )
+            value, loss_state, terms = loss.apply(
+                state.loss_state,
+                output.gene_interaction,
+                labels,
+                z_p=output.z_p,
+                valid=batch.valid,
+                key=loss_key,
+                epoch=inputs.epoch,
+            )
+            return value, (output, updated.get("batch_stats", {}), loss_state, terms)
+
+        (value, (output, batch_stats, loss_state, terms)), gradient = jax.value_and_grad(
+            objective, has_aux=True
+        )(state.params)
+        norm = optax.global_norm(gradient)
+        new = _update(state, gradient, optimizer, inputs, ema_decay)
+        new = new.replace(
+            step=state.step + 1,
+            batch_stats=batch_stats,
+            loss_state=loss_state,
+            sums=_add(state.sums, value, output.gene_interaction, labels, batch.valid),
+        )
+        if check_finite:
+            flags = jnp.append(output.finite, jnp.isfinite(jnp.stack([value, norm])))
+            new = _keep_if_failed(state, new, flags, inputs.position, output.gene_interaction, batch)
+        report = StepReport(value, norm, {name: term for name, term in terms.items() if term.ndim == 0})
+        return new, report
+
+    return step
+
+
+def _update(
+    state: TrainState,
+    gradient: Any,
+    optimizer: optax.GradientTransformation,
+    inputs: StepInputs,
+    ema_decay: float | None,
+) -> TrainState:
+    """Moves the weights, or only adds to the accumulated gradient if this batch is not to update."""
+    if state.accumulated is None:
+        return _move(state, gradient, optimizer, inputs.learning_rate, ema_decay)
+    total = jax.tree.map(jnp.add, state.accumulated, gradient)
+    count = state.num_accumulated + 1
+
+    def move(state: TrainState) -> TrainState:
+        mean = jax.tree.map(lambda g: g / count.astype(g.dtype), total)
+        moved = _move(state, mean, optimizer, inputs.learning_rate, ema_decay)
+        return moved.replace(
+            accumulated=jax.tree.map(jnp.zeros_like, total), num_accumulated=jnp.zeros_like(count)
+        )
+
+    def wait(state: TrainState) -> TrainState:
+        return state.replace(accumulated=total, num_accumulated=count)
+
+    return jax.lax.cond(inputs.update, move, wait, state)
+
+
+def _move(
+    state: TrainState,
+    gradient: Any,
+    optimizer: optax.GradientTransformation,
+    learning_rate: Array,
+    ema_decay: float | None,
+) -> TrainState:
+    direction, moments = optimizer.update(gradient, state.moments, state.params)
+    params = jax.tree.map(lambda p, d: p - learning_rate.astype(p.dtype) * d, state.params, direction)
+    averaged = state.averaged
+    if ema_decay is not None:
+        n = state.num_updates.astype(learning_rate.dtype)
+        decay = jnp.minimum(ema_decay, (1 + n) / (10 + n))
+        averaged = jax.tree.map(lambda a, p: a + (1 - decay).astype(a.dtype) * (p - a), averaged, params)
+    return state.replace(params=params, moments=moments, averaged=averaged, num_updates=state.num_updates + 1)
+
+
+def _add(sums: EpochSums, loss: Array, predictions: Array, labels: Array, valid: Array) -> EpochSums:
+    weight = valid[:, None].astype(predictions.dtype)  # [B, 1]
+    p, y = jax.lax.stop_gradient(predictions) * weight, labels * weight
+    added = EpochSums(
+        weight.sum(), loss * weight.sum(), p.sum(), y.sum(), (p * p).sum(), (y * y).sum(), (p * y).sum()
+    )
+    return jax.tree.map(jnp.add, sums, added)
+
+
+def _keep_if_failed(
+    old: TrainState, new: TrainState, flags: Array, position: Array, predictions: Array, batch: GenotypeBatch
+) -> TrainState:
+    failed_before = old.failure.position >= 0
+    failed = failed_before | ~flags.all()
+    here = Failure(position, flags, batch.valid & ~jnp.isfinite(predictions[:, 0]))
+    failure = jax.tree.map(
+        lambda before, now: jnp.where(~failed_before & failed, now, before), old.failure, here
+    )
+    kept = jax.tree.map(lambda before, after: jnp.where(failed, before, after), old, new)
+    return kept.replace(failure=failure)

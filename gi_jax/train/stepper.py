@@ -1,0 +1,81 @@
+"""The compiled training step with room for the changed rows of every batch."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import numpy as np
+import optax
+
+from gi_jax.ops.changed_rows import row_bounds
+from gi_jax.predict.capacity import choose_capacity, expected_batch_need, largest_batch_need, row_needs
+from gi_jax.train.batches import TrainingData, epoch_order, training_data
+from gi_jax.train.experiment import Experiment
+from gi_jax.train.state import TrainState
+from gi_jax.train.step import StepInputs, StepReport, make_train_step
+
+
+class Stepper:
+    """Runs training steps; compiles once, and again only if an epoch has a batch of unseen extent.
+
+    Args:
+      experiment: the run's data, model and loss.
+      optimizer: see `make_optimizer`.
+      state: any state of the run, for its dtype and key.
+      row_need: what the step has room for, as `row_need` was before; estimated if empty.
+    """
+
+    def __init__(
+        self,
+        experiment: Experiment,
+        optimizer: optax.GradientTransformation,
+        state: TrainState,
+        row_need: list[int],
+    ) -> None:
+        self.experiment, self.optimizer = experiment, optimizer
+        train = experiment.train
+        self.batch_size = experiment.config.data_module.batch_size
+        dtype = jax.tree.leaves(state.params)[0].dtype
+        self.data: TrainingData = training_data(train, experiment.labels(train), dtype)
+        self.needs = row_needs(row_bounds(experiment.graph), train.genes)
+        estimate = expected_batch_need(self.needs, self.batch_size)
+        self.row_need = np.array(row_need) if row_need else estimate
+        self.rng = np.asarray(state.rng)
+        self._compile()
+
+    def start_epoch(self, epoch: int) -> tuple[np.ndarray, bool]:
+        """Draws an epoch's order `[steps * B]`; True if the step has to be compiled again for it."""
+        sizes = {"num_genotypes": self.data.num_genotypes, "batch_size": self.batch_size}
+        self.order = epoch_order(self.rng, epoch, **sizes)
+        order = np.asarray(self.order)
+        need = largest_batch_need(self.needs, order, self.batch_size)
+        outgrown = self.capacity is not None and bool((need > self.row_need).any())
+        if outgrown:
+            self.row_need = np.maximum(self.row_need, need)
+            self._compile()
+        return order, outgrown
+
+    def __call__(self, state: TrainState, inputs: StepInputs) -> tuple[TrainState, StepReport]:
+        """One step on batch `inputs.position` of the epoch; the state given is consumed."""
+        return self._step(state, self.data, self.order, self.experiment.graph, inputs)
+
+    def lower(self, state: Any) -> jax.stages.Lowered:
+        """The step of the first epoch, lowered but not run, for its costs."""
+        self.start_epoch(0)
+        inputs = StepInputs(np.int32(0), np.int32(0), np.float32(0), np.bool_(True))
+        return self._step.lower(state, self.data, self.order, self.experiment.graph, inputs)
+
+    def _compile(self) -> None:
+        config = self.experiment.config
+        self.capacity = choose_capacity(self.row_need, len(self.experiment.genes), self.batch_size)
+        step = make_train_step(
+            self.experiment.model,
+            self.experiment.loss,
+            self.optimizer,
+            batch_size=self.batch_size,
+            capacity=self.capacity,
+            ema_decay=config.regression_task.ema_decay,
+            check_finite=config.trainer.check_finite,
+        )
+        self._step = jax.jit(step, donate_argnums=0)
