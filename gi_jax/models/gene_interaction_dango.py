@@ -100,7 +100,7 @@ class GeneInteractionDango(nn.Module):
           graph: networks over N genes; those missing from `graph_names` are ignored.
           batch: `[B, S]` deleted genes.
           capacity: room for the rows that the first layer changes; None computes every row of
-            every genotype (the same values, slower).
+            every genotype (the same values, slower), as GATv2 always does.
           train: dropout on, BatchNorm on batch statistics.
         """
         c, h = self.config, self.config.hidden_channels
@@ -109,7 +109,9 @@ class GeneInteractionDango(nn.Module):
         embedding = self.param("gene_embedding", nn.initializers.normal(0.02), (self.gene_num, h))
         keep = keep_mask(batch, self.gene_num, embedding.dtype)  # [N, 1 + B]
         select = RowSelection(c.norm_statistics, batch.valid)
-        change = None if capacity is None else changed_rows(graph, batch, capacity)
+        # A sum can be corrected by the messages it loses; a softmax over messages is computed anew.
+        shortcut = capacity is not None and c.gene_encoder_config.encoder_type == "gin"
+        change = changed_rows(graph, batch, capacity) if shortcut else None
 
         shared = NodeStates(embedding[:, None])  # [N, 1, H]
         states = Preprocessor(h, c.norm, c.activation, c.dropout, name="preprocessor")(shared, select, train)
@@ -131,7 +133,9 @@ class GeneInteractionDango(nn.Module):
             weights += [] if attention is None else [attention]
         wildtype = states.wildtype  # [N, H]
 
-        z_w, z_i = AttentionalPooling(h, c.dropout, name="global_aggregator")(states, keep, train)
+        z_w, z_i = AttentionalPooling(h, c.activation, c.dropout, name="global_aggregator")(
+            states, keep, train
+        )
         z_p = z_w - z_i
         global_interaction = GlobalPredictor(h, c.activation, c.dropout, name="global_interaction_predictor")(
             z_p, train

@@ -87,7 +87,7 @@ class PairwiseInteraction(nn.Module):
         bias = score_hidden(last.bias)  # [P, K']
         scored = jnp.einsum("...pk,pkj->...pj", hidden, kernel) + bias
         scored = jnp.concatenate([scored, score_hidden(mean)[..., None, :]], axis=-2)  # [..., P + 1, K']
-        weights = jax.nn.softmax(score_out(jnp.maximum(scored, 0))[..., 0], axis=-1)  # [..., P + 1]
+        weights = jax.nn.softmax(score_out(act(scored))[..., 0], axis=-1)  # [..., P + 1]
         pair_weights = weights[..., :-1]
         mixed = jnp.einsum("...pk,pkh->...h", pair_weights[..., None] * hidden, last.kernel)
         return mixed + pair_weights @ last.bias + weights[..., -1:] * mean, weights

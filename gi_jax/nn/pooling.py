@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from gi_jax.nn.mlp import DropoutKeys, LinearParameters, dropout
+from gi_jax.nn.mlp import ACTIVATIONS, DropoutKeys, LinearParameters, dropout
 from gi_jax.ops.node_states import NodeStates
 from gi_jax.ops.pooling import pool
 
@@ -16,11 +15,12 @@ __all__ = ["AttentionalPooling"]
 class AttentionalPooling(nn.Module):
     """`z = sum_i softmax_i(gate(x_i)) transform(x_i)` over the kept genes (Li et al. 2016, global attention).
 
-    gate: Linear(H, H // 2), relu, dropout, Linear(., 1); transform: Linear(H, H). The gate and the
-    transform are functions of single rows, so rows that all genotypes share are computed once.
+    gate: Linear(H, H // 2), activation, dropout, Linear(., 1); transform: Linear(H, H), activation,
+    dropout. Both are functions of single rows, so rows that all genotypes share are computed once.
     """
 
     channels: int
+    activation: str
     dropout: float
 
     @nn.compact
@@ -28,9 +28,10 @@ class AttentionalPooling(nn.Module):
         """Args: keep `[N, 1 + B]` (dense states). Returns: z_w `[1, H]`, z_i `[B, H]`."""
         h = self.channels
         keys = DropoutKeys(self, self.dropout, train)
+        act = ACTIVATIONS[self.activation]
         hidden = LinearParameters(h, h // 2, name="gate_0")()
         score = LinearParameters(h // 2, 1, name="gate_1")()
         transform = LinearParameters(h, h, name="transform")()
-        gate = states.map(lambda x: score(dropout(jnp.maximum(hidden(x), 0), self.dropout, keys()))[..., 0])
-        values = states.map(lambda x: dropout(transform(x), self.dropout, keys()))
+        gate = states.map(lambda x: score(dropout(act(hidden(x)), self.dropout, keys()))[..., 0])
+        values = states.map(lambda x: dropout(act(transform(x)), self.dropout, keys()))
         return pool(gate, values, keep)

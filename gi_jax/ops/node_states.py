@@ -54,14 +54,14 @@ class NodeStates(NamedTuple):
         return self.columns[:, 0]
 
     def dense(self, batch_size: int) -> NodeStates:
-        """Writes the changed rows into one column per genotype: `[N, 1 + B, H]`."""
-        n, c, h = self.columns.shape
+        """Writes the changed rows into one column per genotype: `[N, 1 + B, ...]`."""
+        n, c, *rest = self.columns.shape
         if self.changed is None and c == 1 + batch_size:
             return self
         if c == 1 + batch_size:
             columns = self.columns
         else:
-            template = jnp.broadcast_to(self.columns[:, -1:], (n, batch_size, h))
+            template = jnp.broadcast_to(self.columns[:, -1:], (n, batch_size, *rest))
             columns = jnp.concatenate([self.columns[:, :1], template], axis=1)  # [N, 1 + B, H]
         if self.changed is not None:
             columns = columns.at[self.rows.gene, 1 + self.rows.genotype].set(
