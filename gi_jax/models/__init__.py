@@ -6,12 +6,17 @@ from flax import linen as nn
 
 from gi_jax.config import ModelConfig
 from gi_jax.errors import GiJaxError
+from gi_jax.models.dango import Dango, DangoOutput
+from gi_jax.models.eager_v1 import EagerV1
 from gi_jax.models.finite import STAGES, first_bad_stage
 from gi_jax.models.gene_interaction_dango import GeneInteractionDango, GeneInteractionOutput
 from gi_jax.models.parameters import num_parameters
 
 __all__ = [
     "STAGES",
+    "Dango",
+    "DangoOutput",
+    "EagerV1",
     "GeneInteractionDango",
     "GeneInteractionOutput",
     "build_model",
@@ -19,7 +24,11 @@ __all__ = [
     "num_parameters",
 ]
 
-MODELS: dict[str, type[nn.Module]] = {"gene_interaction_dango": GeneInteractionDango}
+MODELS: dict[str, type[nn.Module]] = {
+    "gene_interaction_dango": GeneInteractionDango,
+    "eager_v1": EagerV1,
+    "dango": Dango,
+}
 
 
 def build_model(config: ModelConfig, gene_num: int, graph_names: tuple[str, ...]) -> nn.Module:

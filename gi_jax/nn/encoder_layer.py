@@ -9,6 +9,7 @@ from jax import Array
 
 from gi_jax.config import GeneEncoderConfig
 from gi_jax.data.networks import Adjacency, CellGraph
+from gi_jax.nn.gatv2 import GATv2, GATv2Parameters, gatv2
 from gi_jax.nn.gin import GIN, GINParameters, gin_aggregate, gin_mlp
 from gi_jax.nn.graph_aggregation import CrossAttention, PairwiseInteraction
 from gi_jax.nn.mlp import ACTIVATIONS, DropoutKeys, dropout
@@ -43,27 +44,35 @@ class EncoderLayer(nn.Module):
         change: BatchChange | None,
         train: bool,
     ) -> tuple[NodeStates, NodeStates | None]:
-        """Args: states dense, or one shared column with the batch's `change` (the first layer).
+        """Args: states dense, or one shared column with the batch's `change` (the first layer, GIN only).
 
         Returns: the combined states, and the weights of an attentive aggregation as node states.
         """
         num_networks, encoder = len(self.graph_names), self.encoder
-        hidden = encoder.gin_hidden_dim or self.channels
-        parameters = GIN(num_networks, self.channels, hidden, encoder.gin_num_layers, name="gin")()
+        if encoder.encoder_type == "gatv2":
+            num_hidden = 0
+            parameters = GATv2(num_networks, self.channels, encoder.heads, encoder.concat, name="gatv2")()
+        else:
+            num_hidden, hidden = encoder.gin_num_layers, encoder.gin_hidden_dim or self.channels
+            parameters = GIN(num_networks, self.channels, hidden, num_hidden, name="gin")()
         norm = Norm(self.norm, self.channels, (num_networks,), name="norm")
         norm_parameters = norm(not train)
         keys = DropoutKeys(self, self.dropout, train)
 
         def branch(
-            own: GINParameters,
+            own: GINParameters | GATv2Parameters,
             own_norm: NormParameters,
             adjacency: Adjacency,
             lost: NetworkChange | None,
             states: NodeStates,
             drop: list[Array | None],
         ) -> tuple[NodeStates, Moments | None]:
-            x = gin_aggregate(adjacency, own.eps, states, keep, lost)
-            x = x.map(lambda rows: gin_mlp(own, rows, self.activation, self.dropout, drop))
+            if isinstance(own, GATv2Parameters):
+                loops = encoder.add_self_loops
+                x = gatv2(own, adjacency, states, keep, concat=encoder.concat, self_loops=loops)
+            else:
+                x = gin_aggregate(adjacency, own.eps, states, keep, lost)
+                x = x.map(lambda rows: gin_mlp(own, rows, self.activation, self.dropout, drop))
             x, moments = normalise(self.norm, own_norm, x, select)
             act = ACTIVATIONS[self.activation]
             return x.map(lambda rows: dropout(act(rows), self.dropout, drop[-1])), moments
@@ -74,7 +83,7 @@ class EncoderLayer(nn.Module):
         outputs = []
         for i, lost in zip(present, changes, strict=True):
             own, own_norm = (jax.tree.map(lambda a: a[i], p) for p in (parameters, norm_parameters))  # noqa: B023
-            drop = [keys() for _ in range(encoder.gin_num_layers + 1)]
+            drop = [keys() for _ in range(num_hidden + 1)]
             output, moments = branch(own, own_norm, graph[self.graph_names[i]], lost, states, drop)
             if moments is not None:
                 norm.update(moments, (i,))

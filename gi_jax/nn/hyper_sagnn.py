@@ -23,25 +23,31 @@ class LocalOutput(NamedTuple):
 class ReZeroAttention(nn.Module):
     """`x + beta * out(attention(x))` within each set, without self (Bachlechner et al. 2021 for beta).
 
-    Scores are divided by `sqrt(H / heads)`; a gene alone in its genotype keeps its x.
+    Scores are divided by `sqrt(H / heads)`. A gene alone in its genotype attends to nothing: it keeps
+    its x, or with `skip_alone` off it becomes `x + beta * out(0)`.
     """
 
     channels: int
     num_heads: int
     beta_init: float = 0.01
+    skip_alone: bool = True
+    init: str = "kaiming"
 
     @nn.compact
     def __call__(self, x: Array, pairs: SetPairs, attends: Array) -> Array:
         """Args: x `[B * S, H]`; attends `[B * S, 1]` bool, the genotype has two genes or more."""
         width = self.channels // self.num_heads
         query, key, value = (
-            LinearParameters(self.channels, self.channels, name=name)()(x).reshape(-1, self.num_heads, width)
+            LinearParameters(self.channels, self.channels, init=self.init, name=name)()(x).reshape(
+                -1, self.num_heads, width
+            )
             for name in ("query", "key", "value")
         )  # [B * S, A, H / A]
-        out = LinearParameters(self.channels, self.channels, name="out")()
+        out = LinearParameters(self.channels, self.channels, init=self.init, name="out")()
         beta = self.param("beta", nn.initializers.constant(self.beta_init), (1,))
         attended = out(pair_attention(query, key, value, pairs, width**0.5).reshape(x.shape))
-        return jnp.where(attends, x + beta.astype(x.dtype) * attended, x)
+        moved = x + beta.astype(x.dtype) * attended
+        return jnp.where(attends, moved, x) if self.skip_alone else moved
 
 
 class HyperSAGNN(nn.Module):
@@ -55,6 +61,8 @@ class HyperSAGNN(nn.Module):
     num_layers: int
     activation: str
     dropout: float
+    skip_alone: bool = True
+    init: str = "kaiming"
 
     @nn.compact
     def __call__(self, x: Array, sizes: Array, train: bool) -> LocalOutput:
@@ -62,13 +70,16 @@ class HyperSAGNN(nn.Module):
         b, s, h = x.shape
         keys = DropoutKeys(self, self.dropout, train)
         flat = x.reshape(b * s, h)
-        static = ACTIVATIONS[self.activation](LinearParameters(h, h, name="static")()(flat))
+        static = ACTIVATIONS[self.activation](LinearParameters(h, h, init=self.init, name="static")()(flat))
         static = dropout(static, self.dropout, keys())
         pairs = set_pairs(sizes, s)
         attends = jnp.repeat(sizes > 1, s)[:, None]  # [B * S, 1]
         dynamic = flat
         for layer in range(self.num_layers):
-            dynamic = ReZeroAttention(h, self.num_heads, name=f"attention_{layer}")(dynamic, pairs, attends)
-        score = LinearParameters(h, 1, name="prediction")()((dynamic - static) ** 2)  # [B * S, 1]
-        interaction = set_mean(score, sizes, s)  # [B, 1]
+            attention = ReZeroAttention(
+                h, self.num_heads, skip_alone=self.skip_alone, init=self.init, name=f"attention_{layer}"
+            )
+            dynamic = attention(dynamic, pairs, attends)
+        predict = LinearParameters(h, 1, init=self.init, name="prediction")()
+        interaction = set_mean(predict((dynamic - static) ** 2), sizes, s)  # [B, 1]
         return LocalOutput(interaction, static.reshape(b, s, h), dynamic.reshape(b, s, h))

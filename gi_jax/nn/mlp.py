@@ -32,18 +32,41 @@ def kaiming_normal_fan_out(key: Array, shape: tuple[int, ...], dtype: jnp.dtype 
     return jax.random.normal(key, shape, dtype) * (2.0 / shape[-1]) ** 0.5
 
 
+def glorot_uniform(key: Array, shape: tuple[int, ...], dtype: jnp.dtype = jnp.float32) -> Array:
+    """Glorot and Bengio 2010: uniform within `sqrt(6 / (in + out))`; leading axes are stacks."""
+    bound = (6.0 / (shape[-2] + shape[-1])) ** 0.5
+    return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+
+def uniform_fan_in(inputs: int) -> Callable[..., Array]:
+    """Uniform within `1 / sqrt(in)`: what PyTorch's Linear starts with, weight and bias."""
+    bound = inputs**-0.5
+    return lambda key, shape, dtype=jnp.float32: jax.random.uniform(key, shape, dtype, -bound, bound)
+
+
 class LinearParameters(nn.Module):
-    """Declares a linear layer, or a stack of them with leading axes `stack`."""
+    """Declares a linear layer, or a stack of them with leading axes `stack`.
+
+    Initial values: `kaiming` (zero bias); `uniform`, as PyTorch's Linear; `glorot`, as the linear
+    layers inside PyTorch Geometric's GATv2Conv (bias as for `uniform`).
+    """
 
     inputs: int
     outputs: int
     stack: tuple[int, ...] = ()
     use_bias: bool = True
+    init: str = "kaiming"
 
     @nn.compact
     def __call__(self) -> Linear:
-        kernel = self.param("kernel", kaiming_normal_fan_out, (*self.stack, self.inputs, self.outputs))
-        bias = self.param("bias", nn.initializers.zeros, (*self.stack, self.outputs)) if self.use_bias else None
+        uniform = uniform_fan_in(self.inputs)
+        kernel_init, bias_init = {
+            "kaiming": (kaiming_normal_fan_out, nn.initializers.zeros),
+            "uniform": (uniform, uniform),
+            "glorot": (glorot_uniform, uniform),
+        }[self.init]
+        kernel = self.param("kernel", kernel_init, (*self.stack, self.inputs, self.outputs))
+        bias = self.param("bias", bias_init, (*self.stack, self.outputs)) if self.use_bias else None
         return Linear(kernel, bias)
 
 

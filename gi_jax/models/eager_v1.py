@@ -1,0 +1,144 @@
+"""EagerV1: the first version of GeneInteractionDango, graph attention on the genes that are left."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jax import Array
+
+from gi_jax.config import ModelConfig
+from gi_jax.data.genotypes import GenotypeBatch
+from gi_jax.data.networks import CellGraph
+from gi_jax.models.finite import finite_stages
+from gi_jax.models.gene_interaction_dango import (
+    GeneInteractionOutput,
+    GlobalPredictor,
+    Preprocessor,
+    keep_mask,
+)
+from gi_jax.nn.encoder_layer import EncoderLayer
+from gi_jax.nn.gating import Gate
+from gi_jax.nn.hyper_sagnn import LocalOutput, ReZeroAttention
+from gi_jax.nn.mlp import LinearParameters
+from gi_jax.nn.pooling import AttentionalPooling
+from gi_jax.ops.changed_rows import Capacity
+from gi_jax.ops.node_states import NodeStates
+from gi_jax.ops.norm import RowSelection
+from gi_jax.ops.set_attention import set_mean, set_pairs
+
+
+class EagerV1(nn.Module):
+    """Predicts how far a mutant's fitness departs from expectation (torchcell, June 2025).
+
+    GATv2 on every network, summed; a genotype's pass sees the subgraph of its kept genes. Here that
+    subgraph is the shared graph under a node mask: deleted genes send and receive nothing, count in
+    no statistic and in no pool, and what their own rows hold means nothing. Always gated.
+
+    The preprocessor's `layer` norm is per row whatever `norm_statistics` says; `activation` is that
+    of the encoder, the rest is relu. Read from `gene_encoder_config`: heads, concat, add_self_loops.
+
+    Args:
+      config: the `model:` block.
+      gene_num: N.
+      graph_names: the networks that the model has parameters for, in order; the original has
+        `physical_interaction` and `regulatory_interaction`.
+    """
+
+    config: ModelConfig
+    gene_num: int
+    graph_names: tuple[str, ...]
+
+    @nn.compact
+    def __call__(
+        self,
+        graph: CellGraph,
+        batch: GenotypeBatch,
+        *,
+        capacity: Capacity | None = None,
+        train: bool = False,
+    ) -> GeneInteractionOutput:
+        """Scores a batch of genotypes; arguments as `GeneInteractionDango`, `capacity` is not used."""
+        c, h = self.config, self.config.hidden_channels
+        batch = jax.tree.map(jnp.asarray, batch)
+        b = batch.genes.shape[0]
+        embedding = self.param("gene_embedding", nn.initializers.normal(0.02), (self.gene_num, h))
+        keep = keep_mask(batch, self.gene_num, embedding.dtype)  # [N, 1 + B]
+        select = RowSelection(c.norm_statistics, batch.valid, keep)
+
+        states = NodeStates(embedding[:, None])  # [N, 1, H]
+        if train and c.norm == "batch":  # statistics count a gene once for every genotype that keeps it
+            states = states.dense(b)
+        rows = select._replace(statistics="node") if c.norm == "layer" else select
+        states = Preprocessor(h, c.norm, c.activation, c.dropout, name="preprocessor")(states, rows, train)
+        layers = [states.dense(b)]
+        encoder = replace(c.gene_encoder_config, encoder_type="gatv2")
+        layer_type = nn.remat(EncoderLayer, static_argnums=(6,)) if c.remat == "full" else EncoderLayer
+        for layer in range(c.num_layers):
+            states, _ = layer_type(
+                self.graph_names,
+                h,
+                c.norm,
+                c.activation,
+                c.dropout,
+                encoder,
+                c.remat == "layer",
+                name=f"convs_{layer}",
+            )(graph, layers[-1], keep, select, None, train)
+            layers.append(states)
+
+        z_w, z_i = AttentionalPooling(h, "relu", c.dropout, name="global_aggregator")(layers[-1], keep, train)
+        z_p = z_w - z_i
+        global_interaction = GlobalPredictor(h, "relu", c.dropout, name="global_interaction_predictor")(
+            z_p, train
+        )
+        deleted = layers[-1].wildtype.at[batch.genes].get(mode="fill", fill_value=0)  # [B, S, H]
+        local = LocalPredictor(h, name="gene_interaction_predictor")(deleted, batch.sizes)
+        both = jnp.concatenate([global_interaction, local.interaction], axis=1)  # [B, 2]
+        logits, gate = Gate(h, "relu", c.dropout, name="gate_mlp")(both, train)
+        prediction = (gate * both).sum(axis=1, keepdims=True)
+        return GeneInteractionOutput(
+            gene_interaction=prediction,
+            z_w=z_w,
+            z_i=z_i,
+            z_p=z_p,
+            global_interaction=global_interaction,
+            local_interaction=local.interaction,
+            gate_weights=gate,
+            pert_gene_embs=deleted,
+            local_static=local.static,
+            local_dynamic=local.dynamic,
+            layers=tuple(layers),
+            layer_aggregation_weights=(),
+            finite=finite_stages(
+                batch.valid,
+                z_w=z_w,
+                z_i=z_i,
+                pert_gene_embs=deleted,
+                z_p=z_p,
+                global_interaction=global_interaction,
+                local_interaction=local.interaction,
+                gate_logits=logits,
+                gate_weights=gate,
+                gene_interaction=prediction,
+            ),
+        )
+
+
+class LocalPredictor(nn.Module):
+    """`mean over the set of w . (dynamic - x)^2 + c`: one attention of full width makes dynamic from x."""
+
+    channels: int
+
+    @nn.compact
+    def __call__(self, x: Array, sizes: Array) -> LocalOutput:
+        """Args: x `[B, S, H]` embeddings of the deleted genes, sizes `[B]`."""
+        b, s, h = x.shape
+        flat = x.reshape(b * s, h)
+        attends = jnp.repeat(sizes > 1, s)[:, None]  # [B * S, 1]
+        attention = ReZeroAttention(h, num_heads=1, beta_init=0.1, name="attention")
+        dynamic = attention(flat, set_pairs(sizes, s), attends)
+        score = LinearParameters(h, 1, name="prediction")()((dynamic - flat) ** 2)  # [B * S, 1]
+        return LocalOutput(set_mean(score, sizes, s), x, dynamic.reshape(b, s, h))
