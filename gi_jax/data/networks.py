@@ -49,6 +49,7 @@ class CellGraph:
     """
 
     networks: tuple[Adjacency, ...]
+    affected: Array  # [N, ceil(N / 32)] uint32: bit i of row p, deleting p changes row i in some network
     names: tuple[str, ...] = struct.field(pytree_node=False)
     num_genes: int = struct.field(pytree_node=False)
 
@@ -101,4 +102,12 @@ def cell_graph(edges: Mapping[str, np.ndarray], num_genes: int) -> CellGraph:
     chosen afterwards by `gi_jax.ops.spmm.with_backend`.
     """
     networks = tuple(compressed_rows(e[0], e[1], num_genes) for e in edges.values())
-    return CellGraph(networks=networks, names=tuple(edges), num_genes=num_genes)
+    return CellGraph(networks, _affected(networks, num_genes), names=tuple(edges), num_genes=num_genes)
+
+
+def _affected(networks: tuple[Adjacency, ...], num_genes: int) -> np.ndarray:
+    bits = np.zeros((num_genes, -(-num_genes // 32) * 4), np.uint8)
+    own = np.arange(num_genes)
+    for sender, receiver in [(own, own), *((a.senders_t, a.receivers_t) for a in networks)]:
+        np.bitwise_or.at(bits, (sender, receiver // 8), (1 << (receiver % 8)).astype(np.uint8))
+    return bits.view("<u4")

@@ -100,7 +100,8 @@ class GeneInteractionDango(nn.Module):
           graph: networks over N genes; those missing from `graph_names` are ignored.
           batch: `[B, S]` deleted genes.
           capacity: room for the rows that the first layer changes; None computes every row of
-            every genotype (the same values, slower), as GATv2 always does.
+            every genotype (the same values, slower), as GATv2 always does. Single deletions may be
+            shared only where `gi_jax.models.changed_row_needs` says so.
           train: dropout on, BatchNorm on batch statistics.
         """
         c, h = self.config, self.config.hidden_channels
@@ -134,7 +135,7 @@ class GeneInteractionDango(nn.Module):
         wildtype = states.wildtype  # [N, H]
 
         z_w, z_i = AttentionalPooling(h, c.activation, c.dropout, name="global_aggregator")(
-            states, keep, train
+            states, keep, train, change and change.shared
         )
         z_p = z_w - z_i
         global_interaction = GlobalPredictor(h, c.activation, c.dropout, name="global_interaction_predictor")(

@@ -6,6 +6,7 @@ from flax import linen as nn
 from jax import Array
 
 from gi_jax.nn.mlp import ACTIVATIONS, DropoutKeys, LinearParameters, dropout
+from gi_jax.ops.changed_rows import SharedDeletions
 from gi_jax.ops.node_states import NodeStates
 from gi_jax.ops.pooling import pool
 
@@ -24,7 +25,9 @@ class AttentionalPooling(nn.Module):
     dropout: float
 
     @nn.compact
-    def __call__(self, states: NodeStates, keep: Array, train: bool) -> tuple[Array, Array]:
+    def __call__(
+        self, states: NodeStates, keep: Array, train: bool, shared: SharedDeletions | None = None
+    ) -> tuple[Array, Array]:
         """Args: keep `[N, 1 + B]` (dense states). Returns: z_w `[1, H]`, z_i `[B, H]`."""
         h = self.channels
         keys = DropoutKeys(self, self.dropout, train)
@@ -34,4 +37,4 @@ class AttentionalPooling(nn.Module):
         transform = LinearParameters(h, h, name="transform")()
         gate = states.map(lambda x: score(dropout(act(hidden(x)), self.dropout, keys()))[..., 0])
         values = states.map(lambda x: dropout(act(transform(x)), self.dropout, keys()))
-        return pool(gate, values, keep)
+        return pool(gate, values, keep, shared)

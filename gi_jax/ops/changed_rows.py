@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from gi_jax.data.genotypes import GenotypeBatch
@@ -20,10 +19,17 @@ from gi_jax.ops.segment import segment_sum
 
 
 class Capacity(NamedTuple):
-    """How many changed rows one batch may hold: static, so it is part of the compiled program."""
+    """How many changed rows one batch may hold: static, so it is part of the compiled program.
 
-    networks: tuple[int, ...]  # G numbers
-    union: int
+    `gi_jax.ops.capacity` finds it on the host. With `singles` > 0 the batch shares the rows that
+    only one of a genotype's deletions changes (see `changed_rows`).
+    """
+
+    listed: tuple[int, ...]  # G numbers: deleted genes and their receivers
+    networks: tuple[int, ...]  # G numbers: rows computed
+    union: int  # rows computed, union over networks
+    singles: int = 0  # distinct deleted genes
+    joint: int = 0  # rows of the union in which two deletions of a genotype meet
 
 
 class ChangedRows(NamedTuple):
@@ -45,37 +51,23 @@ class NetworkChange(NamedTuple):
     union_row: Array  # [R_g] int32, position of each row in the union over networks
 
 
+class SharedDeletions(NamedTuple):
+    """How a genotype is made of single deletions and of the rows in which two of them meet."""
+
+    deletions: Array  # [D] int32, the distinct deleted genes, N for padding
+    single: Array  # [B, S] int32, the single deletion of each deleted gene, D for padding
+    joint_genotype: Array  # [J] int32, non-decreasing, the genotype of each joint row, B for padding
+    counter_row: Array  # [J, S] int32, its gene's row in each of the genotype's single deletions
+    counted: Array  # [J, S] bool, that row exists
+
+
 class BatchChange(NamedTuple):
     """The changed rows of a batch: per network, and their union."""
 
     networks: tuple[NetworkChange, ...]
     union: ChangedRows  # [R]
     overflow: Array  # [] bool, the batch has more rows than the capacity: results are void
-
-
-def row_bounds(graph: CellGraph) -> np.ndarray:
-    """Upper bounds of the rows that deleting one gene changes (host side).
-
-    Returns:
-      `[N + 1, G + 1]` int64: one column per network (out-degree + 1), then the exact size of their
-      union; row N (the padding gene) is 0. Summed over the deleted genes of a batch it bounds the
-      rows that the batch needs.
-    """
-    n = graph.num_genes
-    bounds = np.zeros((n + 1, len(graph.networks) + 1), np.int64)
-    pairs = [np.stack([np.arange(n), np.arange(n)], axis=1)]
-    for g, adjacency in enumerate(graph.networks):
-        bounds[:n, g] = np.diff(np.asarray(adjacency.indptr_t)) + 1
-        pairs.append(np.stack([np.asarray(adjacency.senders_t), np.asarray(adjacency.receivers_t)], axis=1))
-    distinct = np.unique(np.concatenate(pairs) @ np.array([n, 1]))
-    bounds[:n, -1] = np.bincount(distinct // n, minlength=n)
-    return bounds
-
-
-def capacity_for(need: np.ndarray) -> Capacity:
-    """Rounds the needs of a batch, `[G + 1]` as summed from `row_bounds`, up to a `Capacity`."""
-    rounded = [max(64, -(-int(n) // 64) * 64) for n in need]
-    return Capacity(networks=tuple(rounded[:-1]), union=rounded[-1])
+    shared: SharedDeletions | None = None
 
 
 def changed_rows(graph: CellGraph, batch: GenotypeBatch, capacity: Capacity) -> BatchChange:
@@ -84,20 +76,28 @@ def changed_rows(graph: CellGraph, batch: GenotypeBatch, capacity: Capacity) -> 
     A row next to two deleted genes is listed once. Everything is integer work inside the compiled
     program: the host sends nothing but gene ids.
 
+    With `capacity.singles` = D > 0, D single-gene genotypes come before the batch's own ones: the
+    rows of each distinct deletion, once for the whole batch. Of the genotypes' own rows only those
+    are listed in which two deletions meet. Where rows do not interact (`node` statistics) a sum
+    over a genotype's changed rows is the sum over its single deletions, plus its joint rows, minus
+    what the single deletions said about these (`SharedDeletions`).
+
     Args:
       graph: the networks, N genes.
-      batch: `[B, S]` deleted genes; B * N must fit 32 bits.
-      capacity: the sizes R_g and R; ask `row_bounds` for what a batch needs.
+      batch: `[B, S]` deleted genes; (D + B) * N must fit 32 bits.
+      capacity: the sizes.
     """
     graph, batch = jax.tree.map(jnp.asarray, (graph, batch))
-    b, s = batch.genes.shape
-    n = graph.num_genes
-    nothing = b * n
-    genes = jnp.where(batch.valid[:, None], batch.genes, n).reshape(-1)  # [B * S]
-    owner = jnp.repeat(jnp.arange(b, dtype=jnp.int32), s)  # [B * S]
+    n, d = graph.num_genes, capacity.singles
+    genes = jnp.where(batch.valid[:, None], batch.genes, n)  # [B, S]
+    if d:
+        distinct = jnp.unique(genes, size=d + 1, fill_value=n)  # padding gene included, sorted last
+        singles = jnp.full((d, genes.shape[1]), n, genes.dtype).at[:, 0].set(distinct[:d])
+        own, genes = genes, jnp.concatenate([singles, genes])  # [D + B, S]
+    nothing = genes.shape[0] * n
     found = [
-        _network_entries(a, genes, owner, n, nothing, size)
-        for a, size in zip(graph.networks, capacity.networks, strict=True)
+        _network_entries(graph, a, genes, d, listed, size)
+        for a, listed, size in zip(graph.networks, capacity.listed, capacity.networks, strict=True)
     ]
     keys = jnp.concatenate([f.keys for f in found])
     union_keys, union_row, total = _distinct(keys, capacity.union, nothing)
@@ -105,15 +105,19 @@ def changed_rows(graph: CellGraph, batch: GenotypeBatch, capacity: Capacity) -> 
     networks, start = [], 0
     for f in found:
         size = f.keys.shape[0]
-        rows = _rows(f.keys, batch, n)
+        rows = _rows(f.keys, genes, n)
         networks.append(NetworkChange(rows, f.source, f.row, f.lost, union_row[start : start + size]))
         overflow |= f.overflow
         start += size
-    return BatchChange(tuple(networks), _rows(union_keys, batch, n), overflow)
+    union, shared = _rows(union_keys, genes, n), None
+    if d:
+        shared, num_joint = _shared_deletions(union_keys, total, own, distinct[:d], capacity, n)
+        overflow |= (distinct[d] < n) | (num_joint > capacity.joint)
+    return BatchChange(tuple(networks), union, overflow, shared)
 
 
 class _Entries(NamedTuple):
-    keys: Array  # [R_g] distinct genotype * N + gene, sorted, then B * N
+    keys: Array  # [R_g] distinct genotype * N + gene, sorted, then `nothing`
     source: Array
     row: Array
     lost: Array
@@ -121,14 +125,17 @@ class _Entries(NamedTuple):
 
 
 def _network_entries(
-    adjacency: Adjacency, genes: Array, owner: Array, n: int, nothing: int, size: int
+    graph: CellGraph, adjacency: Adjacency, genes: Array, num_singles: int, listed: int, size: int
 ) -> _Entries:
-    start = adjacency.indptr_t.at[genes].get(mode="clip")
-    degree = adjacency.indptr_t.at[genes + 1].get(mode="clip") - start  # 0 for the padding gene
-    count = jnp.where(genes < n, degree + 1, 0)  # the deleted gene itself, then its receivers
+    v, s = genes.shape
+    n, nothing = graph.num_genes, v * graph.num_genes
+    flat = genes.reshape(-1)
+    start = adjacency.indptr_t.at[flat].get(mode="clip")
+    degree = adjacency.indptr_t.at[flat + 1].get(mode="clip") - start  # 0 for the padding gene
+    count = jnp.where(flat < n, degree + 1, 0)  # the deleted gene itself, then its receivers
     end = jnp.cumsum(count)
-    entry = jnp.arange(size, dtype=jnp.int32)
-    deletion = jnp.repeat(jnp.arange(genes.shape[0], dtype=jnp.int32), count, total_repeat_length=size)
+    entry = jnp.arange(listed, dtype=jnp.int32)
+    deletion = jnp.repeat(jnp.arange(v * s, dtype=jnp.int32), count, total_repeat_length=listed)
     within = entry - (end - count)[deletion]
     used = entry < end[-1]
     lost = used & (within > 0)
@@ -136,13 +143,32 @@ def _network_entries(
         receiver = adjacency.receivers_t.at[start[deletion] + within - 1].get(mode="clip")
     else:
         receiver = jnp.zeros_like(entry)
-    gene = jnp.where(within > 0, receiver, genes[deletion])
-    key = jnp.where(used, owner[deletion] * n + gene, nothing).astype(jnp.int32)
-    key, order = jax.lax.sort((key, entry), num_keys=1)
+    source = flat[deletion]
+    gene = jnp.where(within > 0, receiver, source)
+    owner = deletion // s
+    overflow = end[-1] > listed
+    if num_singles:
+        used &= (owner < num_singles) | _two_deletions_meet(graph.affected, genes[owner], source, gene)
+        position = jnp.cumsum(used, dtype=jnp.int32) - 1
+        overflow |= position[-1] >= size
+        chosen = jnp.full(size, listed, jnp.int32).at[jnp.where(used, position, size)].set(entry, mode="drop")
+        take = lambda x, fill: x.at[chosen].get(mode="fill", fill_value=fill)  # noqa: E731
+        owner, gene, source, lost, used = (
+            take(x, fill) for x, fill in ((owner, 0), (gene, 0), (source, 0), (lost, False), (used, False))
+        )
+    key = jnp.where(used, owner * n + gene, nothing).astype(jnp.int32)
+    key, order = jax.lax.sort((key, jnp.arange(size, dtype=jnp.int32)), num_keys=1)
     row = jnp.cumsum(_first(key, nothing), dtype=jnp.int32) - 1
     keys = _scatter_keys(key, row, size, nothing)
-    source = jnp.where(lost, genes[deletion], 0)[order]
-    return _Entries(keys, source, jnp.maximum(row, 0), lost[order], end[-1] > size)
+    return _Entries(keys, jnp.where(lost, source, 0)[order], jnp.maximum(row, 0), lost[order], overflow)
+
+
+def _two_deletions_meet(affected: Array, genes: Array, source: Array, gene: Array) -> Array:
+    """Whether another deletion of the genotype changes the row too, in any network: `[entries]`."""
+    n = affected.shape[0]
+    word = affected.at[genes, gene[:, None] // 32].get(mode="fill", fill_value=0)  # [entries, S]
+    changes = (word >> (gene % 32).astype(jnp.uint32)[:, None]) & 1
+    return ((changes > 0) & (genes != source[:, None]) & (genes < n)).any(axis=1)
 
 
 def _first(sorted_keys: Array, nothing: int) -> Array:
@@ -160,18 +186,30 @@ def _distinct(keys: Array, size: int, nothing: int) -> tuple[Array, Array, Array
     """Distinct keys, sorted, `[size]`; the position of every given key among them; their number."""
     ordered, order = jax.lax.sort((keys, jnp.arange(keys.shape[0], dtype=jnp.int32)), num_keys=1)
     position = jnp.cumsum(_first(ordered, nothing), dtype=jnp.int32) - 1
-    distinct = _scatter_keys(ordered, position, size, nothing)
     where = jnp.zeros_like(keys).at[order].set(position)
-    return distinct, where, position[-1] + 1
+    return _scatter_keys(ordered, position, size, nothing), where, position[-1] + 1
 
 
-def _rows(keys: Array, batch: GenotypeBatch, n: int) -> ChangedRows:
-    b = batch.genes.shape[0]
-    genotype = keys // n  # B for the key `nothing`
-    gene = keys % n
-    own = batch.genes.at[genotype].get(mode="fill", fill_value=-1)  # [R, S]
-    live = genotype < b
-    return ChangedRows(gene, genotype, live, live & (own == gene[:, None]).any(axis=-1))
+def _rows(keys: Array, genes: Array, n: int) -> ChangedRows:
+    genotype, gene = keys // n, keys % n  # the key `nothing` has the genotype after the last
+    deleted = genes.at[genotype].get(mode="fill", fill_value=-1)  # [R, S]
+    live = genotype < genes.shape[0]
+    return ChangedRows(gene, genotype, live, live & (deleted == gene[:, None]).any(axis=-1))
+
+
+def _shared_deletions(
+    keys: Array, total: Array, own: Array, distinct: Array, capacity: Capacity, n: int
+) -> tuple[SharedDeletions, Array]:
+    d, nothing = capacity.singles, (capacity.singles + own.shape[0]) * n
+    single = jnp.searchsorted(distinct, own).astype(jnp.int32)  # [B, S], D for the padding gene
+    first_joint = jnp.searchsorted(keys, d * n).astype(jnp.int32)
+    row = first_joint + jnp.arange(capacity.joint, dtype=jnp.int32)  # [J]
+    key = keys.at[row].get(mode="fill", fill_value=nothing)
+    genotype = key // n - d  # B for padding
+    wanted = single.at[genotype].get(mode="fill", fill_value=d) * n + (key % n)[:, None]  # [J, S]
+    counter = jnp.minimum(jnp.searchsorted(keys, wanted), keys.shape[0] - 1).astype(jnp.int32)
+    counted = (keys[counter] == wanted) & (wanted < d * n)
+    return SharedDeletions(distinct, single, genotype, counter, counted), total - first_joint
 
 
 def lost_messages(change: NetworkChange, x: Array) -> Array:

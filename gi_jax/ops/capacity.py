@@ -1,0 +1,105 @@
+"""How much room for changed rows a batch needs, found on the host before anything is compiled."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy import sparse
+
+from gi_jax.data.networks import CellGraph
+from gi_jax.ops.changed_rows import Capacity
+
+
+class RowNeeds(NamedTuple):
+    """Upper bounds of the rows that a first layer changes, for M genotypes of one table.
+
+    The 2 G + 1 numbers of a genotype: rows listed per network, rows computed per network, rows
+    computed in the union over networks. Summed over a batch they say what the batch needs beyond
+    `singles`, which is 0 unless single deletions are shared.
+    """
+
+    genotypes: np.ndarray  # [M + 1, 2 G + 1] int64, row M (padding) is 0
+    singles: np.ndarray  # [2 G + 1] int64, the single deletions of a batch, together
+    num_singles: int  # distinct deleted genes of a batch at most
+
+    def largest(self, order: np.ndarray, batch_size: int) -> np.ndarray:
+        """The most that any batch needs of an epoch's padded order `[steps * B]` of rows: `[2 G + 1]`."""
+        return self.genotypes[order].reshape(-1, batch_size, self.genotypes.shape[1]).sum(axis=1).max(axis=0)
+
+    def expected(self, batch_size: int, deviations: float = 6.0) -> np.ndarray:
+        """What shuffled batches rarely exceed, mean + `deviations` standard deviations: `[2 G + 1]`.
+
+        No batch needs more than its largest genotypes together, which bounds the estimate.
+        """
+        genotypes = self.genotypes[:-1]
+        spread = deviations * genotypes.std(axis=0) * np.sqrt(batch_size)
+        largest = np.sort(genotypes, axis=0)[-batch_size:].sum(axis=0)
+        return np.minimum(np.ceil(genotypes.mean(axis=0) * batch_size + spread), largest).astype(np.int64)
+
+    def capacity(self, need: np.ndarray) -> Capacity:
+        """Room for batches that need at most `need`, rounded up."""
+        g = len(need) // 2
+        listed, computed = need[:g] + self.singles[:g], need[g:-1] + self.singles[g:-1]
+        shared = self.num_singles > 0
+        return Capacity(
+            listed=tuple(map(_round_up, listed)),
+            networks=tuple(map(_round_up, computed)),
+            union=_round_up(need[-1] + self.singles[-1]),
+            singles=self.num_singles,
+            joint=_round_up(need[-1]) if shared else 0,
+        )
+
+
+def row_needs(graph: CellGraph, genes: np.ndarray, *, share: bool, batch_size: int) -> RowNeeds:
+    """Bounds for every genotype of a table.
+
+    Args:
+      genes: `[M, S]` gene ids, then N.
+      share: rows of single deletions are computed once per batch (see `changed_rows`).
+    """
+    n, g = graph.num_genes, len(graph.networks)
+    reaches = [_reach(np.asarray(a.senders_t), np.asarray(a.receivers_t), n) for a in graph.networks]
+    union = sum(reaches[1:], start=reaches[0]) if reaches else _reach(np.zeros(0, int), np.zeros(0, int), n)
+    union.data[:] = 1
+    bounds = np.zeros((n + 1, 2 * g + 1), np.int64)
+    for i, adjacency in enumerate(graph.networks):
+        bounds[:n, i] = bounds[:n, g + i] = np.diff(np.asarray(adjacency.indptr_t)) + 1
+    bounds[:n, -1] = np.diff(union.indptr)
+    needs = sum(bounds[column] for column in genes.T)
+    singles, num_singles = np.zeros(2 * g + 1, np.int64), 0
+    if share:
+        distinct = np.unique(genes[genes < n])
+        num_singles = min(len(distinct), batch_size * genes.shape[1])
+        singles = np.sort(bounds[distinct], axis=0)[len(distinct) - num_singles :].sum(axis=0)
+        needs[:, g:] = _joint_needs(reaches, union, distinct, genes)
+    return RowNeeds(np.concatenate([needs, np.zeros((1, 2 * g + 1), np.int64)]), singles, num_singles)
+
+
+def _reach(senders: np.ndarray, receivers: np.ndarray, n: int) -> sparse.csr_array:
+    """`[N, N]` 0/1: deleting the row's gene changes the column's row; edges repeat as larger counts."""
+    own = np.arange(n)
+    rows, columns = np.concatenate([own, senders]), np.concatenate([own, receivers])
+    return sparse.csr_array((np.ones(len(rows), np.int64), (rows, columns)), shape=(n, n))
+
+
+def _joint_needs(
+    reaches: list[sparse.csr_array], union: sparse.csr_array, distinct: np.ndarray, genes: np.ndarray
+) -> np.ndarray:
+    """`[M, G + 1]`: entries of every network, and rows of the union, in which two deletions meet."""
+    others = union[distinct].T.tocsc()
+    tables = [(reach[distinct] @ others).toarray() for reach in (*reaches, union)]  # [D, D] each
+    position = np.searchsorted(distinct, genes)
+    position[genes > distinct[-1]] = len(distinct)
+    tables = [np.pad(table, (0, 1)) for table in tables]  # the padding gene meets nobody
+    joint = np.zeros((len(genes), len(tables)), np.int64)
+    for s in range(genes.shape[1]):
+        for t in range(genes.shape[1]):
+            if s != t:
+                joint += np.stack([table[position[:, s], position[:, t]] for table in tables], axis=1)
+    joint[:, -1] //= 2  # the union counted every pair from both sides
+    return joint
+
+
+def _round_up(need: int) -> int:
+    return max(64, -(-int(need) // 64) * 64)
