@@ -93,19 +93,33 @@ class ModelConfig:
                     f"model.norm_statistics is 'node', which exists for norm 'layer' only, but norm is "
                     f"'{norm}'; use norm: layer, or norm_statistics: batch"
                 )
-        for what, width, heads in (
-            ("model.local_predictor_config.num_heads", self.hidden_channels, local.num_heads),
-            *(
-                [
-                    (
-                        "model.gene_encoder_config.graph_aggregation_config.num_heads",
-                        self.hidden_channels,
-                        encoder.graph_aggregation_config.num_heads,
-                    )
-                ]
-                if encoder.graph_aggregation_method == "cross_attention"
-                else []
-            ),
-        ):
-            if width % heads:
-                raise GiJaxError(f"{what} is {heads}, which does not divide hidden_channels {width}")
+        self._check_heads()
+        if self.name == "eager_v1":
+            self._check_eager_v1()
+
+    def _check_heads(self) -> None:
+        encoder, h = self.gene_encoder_config, self.hidden_channels
+        heads = {}
+        if self.name != "eager_v1":  # its set attention has one head
+            heads["model.local_predictor_config.num_heads"] = self.local_predictor_config.num_heads
+        if encoder.graph_aggregation_method == "cross_attention":
+            aggregation = encoder.graph_aggregation_config
+            heads["model.gene_encoder_config.graph_aggregation_config.num_heads"] = aggregation.num_heads
+        for key, count in heads.items():
+            if h % count:
+                raise GiJaxError(f"{key} is {count}, which does not divide hidden_channels {h}")
+        if not 1 <= encoder.heads <= h:
+            raise GiJaxError(
+                f"model.gene_encoder_config.heads is {encoder.heads}, expected 1 to hidden_channels {h}"
+            )
+
+    def _check_eager_v1(self) -> None:
+        encoder, local = self.gene_encoder_config, self.local_predictor_config
+        one_of("model.norm of eager_v1", self.norm, ("layer", "batch"))
+        method = encoder.graph_aggregation_method
+        one_of("model.gene_encoder_config.graph_aggregation_method of eager_v1", method, ("sum",))
+        if not local.use_local_predictor or local.combination_method != "gating":
+            raise GiJaxError(
+                "model.name is 'eager_v1', which always has a local predictor and a gate; leave "
+                "local_predictor_config out, or use name: gene_interaction_dango with encoder_type: gatv2"
+            )

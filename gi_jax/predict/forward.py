@@ -15,8 +15,9 @@ from jax import Array
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.data.genotypes import GenotypeBatch
 from gi_jax.data.networks import CellGraph
-from gi_jax.ops.changed_rows import Capacity, row_bounds
-from gi_jax.predict.capacity import choose_capacity, largest_batch_need, padded_order, row_needs
+from gi_jax.models.row_needs import changed_row_needs
+from gi_jax.ops.changed_rows import Capacity
+from gi_jax.predict.room import choose_capacity, padded_order
 
 
 @partial(jax.jit, static_argnames=("model", "capacity"))
@@ -47,8 +48,9 @@ class TableForward:
         self.model, self.graph, self.size = model, graph, len(table)
         batch_size = min(batch_size, len(table))
         order = padded_order(np.arange(len(table)), batch_size)
-        need = largest_batch_need(row_needs(row_bounds(graph), table.genes), order, batch_size)
-        self.capacity = choose_capacity(need, graph.num_genes, batch_size)
+        needs = changed_row_needs(model.config, graph, table.genes, batch_size)
+        need = needs and needs.largest(order, batch_size)
+        self.capacity = choose_capacity(needs, need, graph.num_genes, batch_size)
         padding = np.full((len(order) - len(table), table.genes.shape[1]), graph.num_genes)
         genes = np.concatenate([table.genes, padding]).astype(np.int32)
         sizes = np.concatenate([table.sizes, np.zeros(len(padding))]).astype(np.int32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,12 +10,13 @@ import numpy as np
 from rich.table import Table
 
 from gi_jax.data.genotype_table import GenotypeTable
-from gi_jax.models.baselines import BASELINES
+from gi_jax.models.baselines import fit_baselines
 from gi_jax.predict.predictor import Predictor
 from gi_jax.train.experiment import Experiment
 from gi_jax.train.metrics import RegressionMetrics, regression_metrics
 
 MODEL = "model"
+BASELINES = ("mean", "additive", "low_rank")
 
 
 class Evaluation(NamedTuple):
@@ -30,9 +32,11 @@ def evaluate(experiment: Experiment, predictor: Predictor, table: GenotypeTable)
 
     The baselines choose their strengths on the validation split, as the model chose its weights.
     """
+    codes = experiment.transform.study_codes(table.studies)[table.study]
     predictions = {MODEL: predictor.predict_table(table)}
-    for name, fit in BASELINES.items():
-        predictions[name] = fit(experiment.train, experiment.val).predict(table.genes)
+    train, val = (replace(part, score=experiment.labels(part)) for part in (experiment.train, experiment.val))
+    for name, baseline in fit_baselines(BASELINES, train, val, experiment.graph).items():
+        predictions[name] = experiment.transform.inverse(baseline.predict(table.genes), codes)
     metrics = {name: regression_metrics(values, table.score) for name, values in predictions.items()}
     return Evaluation(table, predictions, metrics)
 

@@ -95,7 +95,7 @@ class Training:
     def _epoch(self) -> None:
         trainer, progress = self.config.trainer, self.progress
         self.order, recompiled = self.stepper.start_epoch(progress.epoch)
-        progress.row_need = [int(n) for n in self.stepper.row_need]
+        progress.row_need = [] if self.stepper.row_need is None else self.stepper.row_need.tolist()
         if recompiled:
             self.reporter.say(
                 f"epoch {self._epoch_name()}: a batch changes more rows than the step holds; compiling anew"

@@ -8,8 +8,8 @@ import jax
 import numpy as np
 import optax
 
-from gi_jax.ops.changed_rows import row_bounds
-from gi_jax.predict.capacity import choose_capacity, expected_batch_need, largest_batch_need, row_needs
+from gi_jax.models.row_needs import changed_row_needs
+from gi_jax.predict.room import choose_capacity
 from gi_jax.train.batches import TrainingData, epoch_order, training_data
 from gi_jax.train.experiment import Experiment
 from gi_jax.train.state import TrainState
@@ -23,7 +23,7 @@ class Stepper:
       experiment: the run's data, model and loss.
       optimizer: see `make_optimizer`.
       state: any state of the run, for its dtype and key.
-      row_need: what the step has room for, as `row_need` was before; estimated if empty.
+      row_need: what the step had room for in an earlier session; estimated if empty.
     """
 
     def __init__(
@@ -38,8 +38,10 @@ class Stepper:
         self.batch_size = experiment.config.data_module.batch_size
         dtype = jax.tree.leaves(state.params)[0].dtype
         self.data: TrainingData = training_data(train, experiment.labels(train), dtype)
-        self.needs = row_needs(row_bounds(experiment.graph), train.genes)
-        estimate = expected_batch_need(self.needs, self.batch_size)
+        self.needs = changed_row_needs(
+            experiment.config.model, experiment.graph, train.genes, self.batch_size
+        )
+        estimate = self.needs and self.needs.expected(self.batch_size)
         self.row_need = np.array(row_need) if row_need else estimate
         self.rng = np.asarray(state.rng)
         self._compile()
@@ -49,8 +51,10 @@ class Stepper:
         sizes = {"num_genotypes": self.data.num_genotypes, "batch_size": self.batch_size}
         self.order = epoch_order(self.rng, epoch, **sizes)
         order = np.asarray(self.order)
-        need = largest_batch_need(self.needs, order, self.batch_size)
-        outgrown = self.capacity is not None and bool((need > self.row_need).any())
+        if self.capacity is None:
+            return order, False
+        need = self.needs.largest(order, self.batch_size)
+        outgrown = bool((need > self.row_need).any())
         if outgrown:
             self.row_need = np.maximum(self.row_need, need)
             self._compile()
@@ -68,7 +72,9 @@ class Stepper:
 
     def _compile(self) -> None:
         config = self.experiment.config
-        self.capacity = choose_capacity(self.row_need, len(self.experiment.genes), self.batch_size)
+        self.capacity = choose_capacity(
+            self.needs, self.row_need, len(self.experiment.genes), self.batch_size
+        )
         step = make_train_step(
             self.experiment.model,
             self.experiment.loss,

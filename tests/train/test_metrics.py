@@ -1,0 +1,37 @@
+"""Metrics, against values computed by hand."""
+
+from __future__ import annotations
+
+import math
+
+import jax.numpy as jnp
+import numpy as np
+
+from gi_jax.train.metrics import epoch_summary, regression_metrics
+from gi_jax.train.state import EpochSums
+
+
+def test_values_of_four_pairs() -> None:
+    metrics = regression_metrics(np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 3.0, 2.0, 8.0]))
+    # Errors 0, -1, 1, -4; deviations from the means (2.5, 3.5): covariance 10, squares 5 and 29.
+    assert metrics.mse == 18 / 4
+    assert metrics.mae == 6 / 4
+    assert metrics.rmse == math.sqrt(4.5)
+    np.testing.assert_allclose(metrics.pearson, 10 / math.sqrt(5 * 29), rtol=1e-12)
+    np.testing.assert_allclose(metrics.spearman, 0.8, rtol=1e-12)  # ranks 1 2 3 4 and 1 3 2 4
+
+
+def test_constant_predictions_have_no_correlation() -> None:
+    metrics = regression_metrics(np.ones(3), np.array([0.0, 1.0, 2.0]))
+    assert math.isnan(metrics.pearson)
+    assert math.isnan(metrics.spearman)
+
+
+def test_running_sums_give_the_correlation_of_the_whole_epoch() -> None:
+    rng = np.random.default_rng(0)
+    p, y = rng.normal(size=(2, 50)) + 3
+    sums = EpochSums(*map(jnp.float32, (50, 25.0, p.sum(), y.sum(), p @ p, y @ y, p @ y)))
+    loss, pearson = epoch_summary(sums)
+    assert loss == 0.5
+    np.testing.assert_allclose(pearson, np.corrcoef(p, y)[0, 1], atol=1e-4)
+    assert math.isnan(epoch_summary(EpochSums(*[0.0] * 7))[0])
