@@ -23,11 +23,13 @@ from gi_jax.data.genotypes import GenotypeBatch, genotype_batch
 from gi_jax.data.networks import CellGraph, cell_graph
 from gi_jax.losses import log_cosh
 from gi_jax.models import GeneInteractionOutput
-from gi_jax.ops.changed_rows import capacity_for, row_bounds
+from gi_jax.models.row_needs import changed_row_needs
 from gi_jax.ops.node_states import NodeStates
 from gi_jax.ops.spmm import with_backend
 
 Arrays = dict[str, np.ndarray]
+# A case runs once, on small arrays: compiling is all that costs.
+COMPILE_QUICKLY = {"xla_backend_optimization_level": 0}
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,8 @@ def run_case(case: GoldenCase, dtype: DTypeLike = np.float64, *, first_layer_sho
         graph, batch = case.graph, case.batch
         options: dict[str, Any] = {"train": train}
         if first_layer_shortcut:
-            options["capacity"] = capacity_for(row_bounds(graph)[batch.genes].sum((0, 1)))
+            needs = changed_row_needs(architecture.config, graph, batch.genes, len(batch.sizes))
+            options["capacity"] = needs and needs.capacity(needs.genotypes.sum(axis=0))
         model, targets = architecture.model, jnp.asarray(case.targets, dtype)
 
         def loss(params: Any, graph: CellGraph) -> tuple[Array, tuple[Any, Any]]:
@@ -99,9 +102,8 @@ def run_case(case: GoldenCase, dtype: DTypeLike = np.float64, *, first_layer_sho
             out, changed = out if train else (out, {})
             return log_cosh(out.gene_interaction, targets), (out, changed)
 
-        (value, (out, changed)), grads = jax.jit(jax.value_and_grad(loss, has_aux=True))(
-            variables["params"], graph
-        )
+        run = jax.jit(jax.value_and_grad(loss, has_aux=True), compiler_options=COMPILE_QUICKLY)
+        (value, (out, changed)), grads = run(variables["params"], graph)
         outputs = named_outputs(out, batch) | {"loss": value, "targets": targets}
         outputs = {name: np.asarray(array) for name, array in outputs.items()}
         post_state = named_tensors({**variables, **changed}, layout) if train else None

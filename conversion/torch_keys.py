@@ -16,6 +16,8 @@ import numpy as np
 from flax.traverse_util import flatten_dict
 
 from conversion.architecture import Architecture
+from conversion.keys_dango import DANGO
+from conversion.keys_eager_v1 import EAGER_V1
 from gi_jax.errors import GiJaxError
 
 # Fields: {l}, {i} numbers ({3i} is three times i); {edge}, {network}, {pair} run along the stacked
@@ -57,7 +59,11 @@ LAZY = SHARED | {
     "gene_interaction_predictor/attention_{i}/out": (SAGNN + ".attention_layers.{i}.out_proj",),
     "gene_interaction_predictor/attention_{i}/beta": (SAGNN + ".beta_params.{i}",),
 }
-TABLES: dict[str, Mapping[str, tuple[str, ...]]] = {"gene_interaction_dango": LAZY}
+TABLES: dict[str, Mapping[str, tuple[str, ...]]] = {
+    "gene_interaction_dango": LAZY,
+    "eager_v1": SHARED | EAGER_V1,
+    "dango": DANGO,
+}
 
 # What a leaf of a module is called in PyTorch.
 LEAVES = {
