@@ -202,7 +202,11 @@ def _buffers(loss: Loss, state: MleState) -> dict[str, Array]:
     }
     arrays = {}
     for prefix, (buffer, row_names) in names.items():
-        arrays |= {f"state.{prefix}.{theirs}": buffer.rows[ours] for theirs, ours in row_names.items()}
+        # A buffer that is never used keeps the width the original guesses from the weights.
+        guessed = loss.weights is None and buffer.count == 0
+        for theirs, ours in row_names.items():
+            rows = buffer.rows[ours]
+            arrays[f"state.{prefix}.{theirs}"] = rows[:, :1] if guessed and ours != "embeddings" else rows
         arrays[f"state.{prefix}.buffer_ptr"] = buffer.pointer[None]
         arrays[f"state.{prefix}.buffer_full"] = (buffer.count >= buffer.size)[None]
         arrays[f"state.{prefix}.total_samples"] = buffer.count[None]

@@ -66,8 +66,9 @@ def _contrast(similarity: Array, labels: Array, present: Array) -> Array:
     distance = jnp.abs(labels[:, None] - labels[None, :])  # [M, M]
     pair = present[:, None] & present[None, :] & ~jnp.eye(labels.shape[0], dtype=bool)
     similarity = jnp.where(pair, similarity, 0.0)
-    farther = _sum_not_nearer(jnp.where(pair, jnp.exp(similarity), 0.0), distance)  # [M, M]
-    losses = jnp.log(jnp.maximum(farther, EPSILON)) - similarity
+    likeness = jnp.exp(similarity)
+    farther = _sum_not_nearer(jnp.where(pair, likeness, 0.0), distance)  # [M, M]
+    losses = -jnp.log(likeness / jnp.maximum(farther, EPSILON))
     return jnp.sum(jnp.where(pair, losses, 0.0)) / jnp.maximum(jnp.sum(pair), 1)
 
 
