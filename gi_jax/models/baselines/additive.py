@@ -27,7 +27,7 @@ class Mean:
 
 @dataclass(frozen=True)
 class Additive:
-    """Predicts `intercept + sum of a_i over the deleted genes i`; a gene never seen in training has a_i = 0."""
+    """Predicts `intercept + sum of a_i over the deleted genes i`; genes not seen in training have a_i = 0."""
 
     intercept: float
     effects: np.ndarray  # [N]

@@ -35,8 +35,9 @@ def fit_gradient_boosting(train: GenotypeTable, val: GenotypeTable, graph: CellG
     """Fits `GradientBoosting` with squared error (scikit-learn's histogram trees).
 
     Boosting stops when the squared error on the validation genotypes has not fallen for 20 trees,
-    and the leaf size is the one that ends with the least. The label statistics that a training genotype is fitted with come from the other four
-    fifths of the training genotypes; otherwise its own label would be among its features.
+    and the leaf size is the one that ends with the least. The label statistics that a training
+    genotype is fitted with come from the other four fifths of the training genotypes; otherwise its
+    own label would be among its features.
     """
     degrees = _degrees(graph)
     fold = np.random.default_rng(0).permutation(len(train)) % CROSS_FITS
@@ -75,7 +76,7 @@ def _label_statistics(table: GenotypeTable) -> np.ndarray:
 
 
 def _set_features(features: np.ndarray, genes: np.ndarray) -> np.ndarray:
-    """Smallest, mean and largest feature over each genotype `[B, S]` -> `[B, 3 F]`; the order of genes is lost."""
+    """Smallest, mean and largest feature over each genotype `[B, S]` -> `[B, 3 F]`, in no order of genes."""
     per_gene = np.ma.masked_invalid(
         np.vstack([features, np.full(features.shape[1], np.nan)])[genes]
     )  # [B, S, F]

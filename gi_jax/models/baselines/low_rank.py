@@ -6,13 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse.linalg
+from threadpoolctl import threadpool_limits
 
-from gi_jax.data.gene_pairs import gene_pairs
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.models.baselines.additive import Additive, fit_additive
 
 LARGEST_RANK = 200
+SINGLE_THREAD_GENES = 2000
 STRENGTH_RATIO = 0.8
+NUM_STRENGTHS = 24
 PATIENCE = 3
 STEPS_PER_STRENGTH = 4
 
@@ -41,11 +43,19 @@ def fit_low_rank(train: GenotypeTable, val: GenotypeTable) -> LowRank:
 
     Minimises `1/2 sum_m (r_m - sum_{i<j in m} Z_ij)^2 + strength/2 |Z|_*` (sum of absolute
     eigenvalues) by proximal gradient steps, which for digenic genotypes are those of soft-impute
-    (Mazumder, Hastie and Tibshirani 2010). The strength goes down from the one at which Z is 0, each
-    fit starting from the last, until the squared error on the validation genotypes has not improved
-    for three strengths; the best one is kept, and with it the rank. Z = 0 is among the candidates.
+    (Mazumder, Hastie and Tibshirani 2010). The strength goes down from the one at which Z is 0 to
+    1/200 of it, each fit starting from the last, as long as one of the last three lowered the
+    squared error on the validation genotypes. The best strength is kept, and with it the rank; Z = 0
+    is among the candidates.
     """
-    additive = fit_additive(train, val)
+    num_seen = len(np.unique(train.genes[train.genes < train.num_genes]))
+    # On small matrices, threads that wait for each other on a busy machine cost more than they bring.
+    with threadpool_limits(1 if num_seen < SINGLE_THREAD_GENES else None):
+        return _fit_path(train, val, fit_additive(train, val))
+
+
+def _fit_path(train: GenotypeTable, val: GenotypeTable, additive: Additive) -> LowRank:
+    """The fits from the strongest shrinkage down, and the best of them."""
     seen = np.unique(train.genes[train.genes < train.num_genes])
     position = np.full(train.num_genes + 1, len(seen))
     position[seen] = np.arange(len(seen))
@@ -55,10 +65,11 @@ def fit_low_rank(train: GenotypeTable, val: GenotypeTable) -> LowRank:
     val_pairs = _pair_positions(val.genes, position)
 
     effects = np.zeros((len(seen) + 1, len(seen) + 1))
-    strength = _largest_eigenvalue(descent.slope(effects))
+    strongest = _largest_eigenvalue(descent.slope(effects))
     best, best_error, chosen, misses = effects, np.mean(val_residual**2), "rank 0", 0
-    while misses < PATIENCE and strength > 0:
-        strength *= STRENGTH_RATIO
+    for strength in strongest * STRENGTH_RATIO ** np.arange(1, NUM_STRENGTHS + 1):
+        if misses == PATIENCE:
+            break
         effects, rank = descent.minimise(effects, strength)
         error = np.mean((val_residual - effects[val_pairs].sum(axis=1)) ** 2)
         misses = 0 if error < best_error else misses + 1
@@ -111,6 +122,8 @@ class _Descent:
 
 def _largest_eigenvalue(matrix: np.ndarray) -> float:
     """The largest absolute eigenvalue of a symmetric matrix."""
+    if not matrix.any():
+        return 0.0
     return float(np.abs(scipy.sparse.linalg.eigsh(matrix, 1, v0=np.ones(len(matrix)))[0][0]))
 
 
