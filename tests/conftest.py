@@ -1,0 +1,65 @@
+"""Compiled programs shared by all tests of a session, and a small world of data that trains in seconds."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from gi_jax.config import RunConfig, load_config
+
+CONFIGS = Path(__file__).parents[1] / "configs"
+NUM_GENES, NUM_GENOTYPES = 30, 100
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_programs(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Compiles each program once per session, also across the processes that tests start."""
+    folder = os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(tmp_path_factory.mktemp("compiled")))
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
+    jax.config.update("jax_compilation_cache_dir", folder)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
+@pytest.fixture(scope="session")
+def small_world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `genes.txt`, two networks and `scores.tsv`: additive scores plus an effect of edges."""
+    folder, rng = tmp_path_factory.mktemp("world"), np.random.default_rng(0)
+    genes = [f"G{i:02}" for i in range(NUM_GENES)]
+    (folder / "genes.txt").write_text("".join(f"{gene}\tN{gene[1:]}\n" for gene in genes))
+    pairs = [(a, b) for a in range(NUM_GENES) for b in range(a)]
+    for name, edges in (("sparse", 20), ("dense", 60)):
+        chosen = rng.choice(len(pairs), edges, replace=False)
+        rows = "".join(f"{genes[pairs[i][0]]}\t{genes[pairs[i][1]]}\n" for i in chosen)
+        (folder / f"{name}.tsv").write_text("src\tdst\n" + rows)
+    effects, rows = rng.normal(size=NUM_GENES), []
+    for i in rng.choice(len(pairs), NUM_GENOTYPES, replace=False):
+        a, b = pairs[i]
+        score = effects[a] + effects[b] + 0.1 * rng.normal()
+        rows.append(f"{genes[a]},{genes[b]}\t{score:.4f}\n")
+    (folder / "scores.tsv").write_text("genes\tscore\n" + "".join(rows))
+    return folder
+
+
+@pytest.fixture(scope="session")
+def small_overrides(small_world: Path) -> list[str]:
+    """Command-line overrides that put `configs/tiny.yaml` on the small world: 5 steps an epoch, 3 epochs."""
+    return [
+        f"data.genes={small_world / 'genes.txt'}",
+        f"data.genotypes=[{small_world / 'scores.tsv'}]",
+        f"data.networks.sparse.path={small_world / 'sparse.tsv'}",
+        f"data.networks.dense={{path: {small_world / 'dense.tsv'}, directed: true}}",
+        "cell_dataset.graphs=[sparse,dense]",
+        "data_module.batch_size=16",
+        "trainer.checkpoint_every_n_steps=3",
+        "trainer.log_every_n_steps=2",
+    ]
+
+
+@pytest.fixture(scope="session")
+def small_config(small_overrides: list[str]) -> RunConfig:
+    """`configs/tiny.yaml` on the small world."""
+    return load_config(CONFIGS / "tiny.yaml", small_overrides).config
