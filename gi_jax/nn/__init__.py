@@ -1,0 +1,1 @@
+"""Layers as Flax modules: they declare parameters, `gi_jax.ops` does the maths."""

@@ -120,7 +120,9 @@ class EncoderLayer(nn.Module):
         return combined, weights
 
 
-def _sum(outputs: list[NodeStates], changes: list[NetworkChange | None], union: ChangedRows | None) -> NodeStates:
+def _sum(
+    outputs: list[NodeStates], changes: list[NetworkChange | None], union: ChangedRows | None
+) -> NodeStates:
     columns = sum(output.columns for output in outputs)
     if union is None:
         return NodeStates(columns)
@@ -132,7 +134,9 @@ def _sum(outputs: list[NodeStates], changes: list[NetworkChange | None], union: 
     return NodeStates(columns, template + shift, union)
 
 
-def _stack(outputs: list[NodeStates], changes: list[NetworkChange | None], union: ChangedRows | None) -> NodeStates:
+def _stack(
+    outputs: list[NodeStates], changes: list[NetworkChange | None], union: ChangedRows | None
+) -> NodeStates:
     columns = jnp.stack([output.columns for output in outputs], axis=2)  # [N, C, G, H]
     if union is None:
         return NodeStates(columns)

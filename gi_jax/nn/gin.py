@@ -76,7 +76,9 @@ def gin_aggregate(
     return NodeStates((own * shared + messages)[:, None], own * shared[gene] + received, change.rows)
 
 
-def gin_mlp(parameters: GINParameters, x: Array, activation: str, rate: float, keys: list[Array | None]) -> Array:
+def gin_mlp(
+    parameters: GINParameters, x: Array, activation: str, rate: float, keys: list[Array | None]
+) -> Array:
     """Hidden layers are linear, activation, dropout; the last one is linear only (see `GIN`)."""
     act = ACTIVATIONS[activation]
     single = len(parameters.layers) == 1

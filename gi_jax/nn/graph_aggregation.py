@@ -28,7 +28,9 @@ class CrossAttention(nn.Module):
         """Args: x `[..., G, H]` over the present networks. Returns `[..., H]` and weights `[..., G, G]`."""
         g, h = x.shape[-2:]
         keys = DropoutKeys(self, self.dropout, train)
-        table = self.param("graph_embeddings", nn.initializers.normal(0.02), (self.num_networks, self.channels))
+        table = self.param(
+            "graph_embeddings", nn.initializers.normal(0.02), (self.num_networks, self.channels)
+        )
         projected = LinearParameters(h, 3 * h, name="in")()(x + table[:g].astype(x.dtype))  # [..., G, 3 H]
         out = LinearParameters(h, h, name="out")()
         query, key, value = (

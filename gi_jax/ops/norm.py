@@ -130,8 +130,10 @@ def _row_counts(states: NodeStates, select: RowSelection) -> Array:
     return jnp.stack([kept[:1], (kept[1:] * select.valid).sum(keepdims=True)])
 
 
-def graph_norm(states: NodeStates, select: RowSelection, scale: Array, bias: Array, mean_scale: Array) -> NodeStates:
-    """GraphNorm (Cai et al. 2021): subtracts a learned share of the mean, then divides by the root mean square."""
+def graph_norm(
+    states: NodeStates, select: RowSelection, scale: Array, bias: Array, mean_scale: Array
+) -> NodeStates:
+    """GraphNorm (Cai et al. 2021): minus a learned share of the mean, over the root mean square."""
     centre = row_mean(states, select) * mean_scale  # [C', H]
     deviation = jnp.sqrt(_mean_square(states, select, centre) + EPSILON)
     return states.elementwise(lambda x, c, d: scale * (x - c) / d + bias, centre, deviation)

@@ -1,0 +1,105 @@
+"""Aggregation against dense NumPy: every backend, values and gradients, awkward graphs."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gi_jax.data.networks import CellGraph, cell_graph
+from gi_jax.errors import GiJaxError
+from gi_jax.ops.spmm import BACKENDS, masked_spmm, spmm, with_backend
+
+N = 7
+EDGES = 12  # one shape for every drawn graph: one compilation
+
+
+def dense(senders: np.ndarray, receivers: np.ndarray) -> np.ndarray:
+    matrix = np.zeros((N, N))
+    np.add.at(matrix, (receivers, senders), 1)
+    return matrix
+
+
+def graph_of(edges: np.ndarray, backend: str) -> CellGraph:
+    return with_backend(cell_graph({"network": edges}, N), backend)
+
+
+# Repeated edges and self loops are drawn often among 7 genes; some genes are always isolated.
+edge_lists = st.lists(
+    st.tuples(st.integers(0, N - 1), st.integers(0, N - 2)), min_size=EDGES, max_size=EDGES
+).map(lambda edges: np.array(edges, np.int32).T)
+keeps = st.lists(st.booleans(), min_size=N * 3, max_size=N * 3).map(
+    lambda flags: np.array(flags, np.float64).reshape(N, 3)
+)
+
+
+@pytest.fixture(scope="module")
+def x() -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(N, 3, 2))
+
+
+@jax.jit
+def _value_and_gradient(graph: CellGraph, x: jax.Array, keep: jax.Array, weight: jax.Array):
+    def loss(x):
+        out = masked_spmm(graph.networks[0], x, keep)
+        return (out * weight).sum(), out
+
+    (_, out), gradient = jax.value_and_grad(loss, has_aux=True)(x)
+    return out, gradient
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@settings(max_examples=25, deadline=None)
+@given(edges=edge_lists, keep=keeps)
+def test_masked_aggregation_and_its_gradient_equal_dense_numpy(x, backend, edges, keep):
+    weight = np.cos(np.arange(x.size)).reshape(x.shape)
+    with jax.enable_x64(True):
+        out, gradient = _value_and_gradient(graph_of(edges, backend), x, keep, weight)
+    a = dense(*edges)
+    expected, expected_gradient = np.zeros_like(x), np.zeros_like(x)
+    for c in range(3):
+        kept = keep[:, c][:, None] * a * keep[:, c][None, :]  # edges with both endpoints kept
+        expected[:, c] = kept @ x[:, c]
+        expected_gradient[:, c] = kept.T @ weight[:, c]
+    np.testing.assert_allclose(out, expected, atol=1e-14)
+    np.testing.assert_allclose(gradient, expected_gradient, atol=1e-14)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_empty_network_sends_nothing(x, backend):
+    graph = graph_of(np.zeros((2, 0), np.int32), backend)
+    np.testing.assert_array_equal(spmm(graph.networks[0], jnp.asarray(x)), np.zeros_like(x))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_float32_stays_float32_and_within_rounding(x, backend):
+    edges = np.array([[0, 0, 3, 3, 6, 2], [1, 1, 3, 0, 5, 5]], np.int32)
+    out = spmm(graph_of(edges, backend).networks[0], jnp.asarray(x, jnp.float32))
+    assert out.dtype == jnp.float32
+    expected = np.einsum("ij,jck->ick", dense(*edges), x)
+    np.testing.assert_allclose(out, expected, rtol=1e-6, atol=1e-6)
+
+
+def test_repeated_edges_beyond_bfloat16_stay_exact():
+    edges = np.zeros((2, 257), np.int32)  # 257 is the first count that bfloat16 cannot hold
+    out = spmm(graph_of(edges, "dense").networks[0], jnp.ones((N, 1)))
+    assert out[0, 0] == 257
+
+
+def test_wrong_number_of_rows_is_named():
+    graph = graph_of(np.zeros((2, 1), np.int32), "segment")
+    with pytest.raises(GiJaxError, match="7 genes, but 6 rows"):
+        spmm(graph.networks[0], jnp.ones((6, 2)))
+
+
+def test_unknown_backend_lists_the_known_ones():
+    with pytest.raises(GiJaxError, match="expected one of auto, bcsr, segment, dense"):
+        with_backend(cell_graph({}, N), "cuda")
+
+
+def test_edge_outside_the_gene_list_is_named():
+    with pytest.raises(GiJaxError, match="gene 7, but the ids of 7 genes run from 0 to 6"):
+        cell_graph({"network": np.array([[0], [7]])}, N)
