@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jax
 import numpy as np
+from flax import linen as nn
 
 from gi_jax.config import ModelConfig
 from gi_jax.config.schema import build
 from gi_jax.data.genotypes import genotype_batch
-from gi_jax.data.networks import CellGraph, cell_graph
+from gi_jax.data.networks import cell_graph
 from gi_jax.errors import GiJaxError
 from gi_jax.models import build_model
 
 # The constructors of torchcell assume these where an argument is left out.
 ORIGINAL_DEFAULTS: dict[str, Any] = {"dropout": 0.0, "norm": "layer", "activation": "relu"}
-ORIGINAL_ATTENTION_HEADS = 4  # cross attention over networks
+ORIGINAL_ATTENTION_HEADS = 4  # cross attention over networks; set attention of Dango
+EAGER_NETWORKS = ("physical_interaction", "regulatory_interaction")
 
 
 @dataclass(frozen=True)
@@ -31,38 +33,61 @@ class Architecture:
     edge_form: str = "literal"  # literal | mangled: how PyTorch writes an edge type in a key
 
     @property
-    def model(self) -> Any:
+    def model(self) -> nn.Module:
         """The Flax module."""
         return build_model(self.config, self.gene_num, self.graph_names)
 
     def initialise(self) -> dict[str, Any]:
-        """Fresh variables, made on a graph without edges: parameters do not depend on edges."""
-        return self.model.init(jax.random.key(0), self.empty_graph(), genotype_batch([[]], self.gene_num))
-
-    def empty_graph(self) -> CellGraph:
-        """Every network of the model, without an edge."""
-        return cell_graph({name: np.zeros((2, 0), np.int32) for name in self.graph_names}, self.gene_num)
+        """Fresh variables, made on networks without edges: parameters do not depend on edges."""
+        graph = cell_graph({name: np.zeros((2, 0), np.int32) for name in self.graph_names}, self.gene_num)
+        return self.model.init(jax.random.key(0), graph, genotype_batch([[]], self.gene_num))
 
 
-def architecture_from_kwargs(model: str, kwargs: Mapping[str, Any]) -> Architecture:
+def with_edge_form(architecture: Architecture, keys: Iterable[str]) -> Architecture:
+    """The architecture whose keys write edge types as these keys do: `('gene', 'tflink', 'gene')`,
+    the original's own dictionary, or `<gene___tflink___gene>`, PyTorch Geometric's.
+    """
+    mangled = any("<gene___" in key for key in keys)
+    return replace(architecture, edge_form="mangled" if mangled else "literal")
+
+
+def architecture_from_kwargs(
+    model: str, kwargs: Mapping[str, Any], graph_names: Sequence[str] | None = None
+) -> Architecture:
     """The architecture behind the constructor arguments of an original model.
 
     Args:
       model: `lazy`, `eager_v1` or `dango`, as `case.json` names it.
       kwargs: constructor arguments; those left out take the original's defaults.
+      graph_names: the networks of an `eager_v1`, whose arguments do not name them.
+
+    Raises:
+      GiJaxError: another model, or an argument that no original has.
     """
+    values = dict(kwargs)
+    gene_num = values.pop("gene_num")
     if model == "lazy":
-        return _lazy(dict(kwargs))
-    raise GiJaxError(f"'{model}' is not one of the models lazy, eager_v1, dango")
+        names = tuple(sorted(values.pop("graph_names")))
+        config = _lazy(values)
+    elif model == "eager_v1":
+        names = tuple(graph_names or EAGER_NETWORKS)
+        local = {"num_heads": 1, "num_attention_layers": 1}
+        config = {**ORIGINAL_DEFAULTS, **values, "name": "eager_v1", "local_predictor_config": local}
+    elif model == "dango":
+        names = tuple(values.pop("edge_types"))
+        heads = values.pop("num_heads", ORIGINAL_ATTENTION_HEADS)
+        config = {**values, "name": "dango", "local_predictor_config": {"num_heads": heads}}
+    else:
+        raise GiJaxError(f"'{model}' is not one of the models lazy, eager_v1, dango")
+    config["norm_statistics"] = "batch"  # as the original ships
+    return Architecture(build(ModelConfig, config, "model", ModelConfig, []), gene_num, names)
 
 
-def _lazy(kwargs: dict[str, Any]) -> Architecture:
-    gene_num, graph_names = kwargs.pop("gene_num"), tuple(sorted(kwargs.pop("graph_names")))
-    values = ORIGINAL_DEFAULTS | kwargs
+def _lazy(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    values = ORIGINAL_DEFAULTS | dict(kwargs)
     encoder = dict(values.get("gene_encoder_config") or {})
     aggregation = dict(encoder.get("graph_aggregation_config") or {})
     aggregation.setdefault("dropout", values["dropout"])
     aggregation.setdefault("num_heads", ORIGINAL_ATTENTION_HEADS)
     encoder["graph_aggregation_config"] = aggregation
-    values |= {"name": "gene_interaction_dango", "norm_statistics": "batch", "gene_encoder_config": encoder}
-    return Architecture(build(ModelConfig, values, "kwargs", ModelConfig, []), gene_num, graph_names)
+    return values | {"name": "gene_interaction_dango", "gene_encoder_config": encoder}

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax.traverse_util import flatten_dict
 from jax import Array
 from jax.typing import DTypeLike
 from safetensors.numpy import load_file
 
-from conversion.architecture import Architecture, architecture_from_kwargs
+from conversion.architecture import Architecture, architecture_from_kwargs, with_edge_form
+from conversion.golden_outputs import NAMED_OUTPUTS
 from conversion.to_flax import to_flax
+from conversion.to_torch import named_tensors
 from conversion.torch_keys import slots
 from gi_jax.data.genotypes import GenotypeBatch, genotype_batch
 from gi_jax.data.networks import CellGraph, cell_graph
-from gi_jax.losses import log_cosh
-from gi_jax.models import GeneInteractionOutput
+from gi_jax.errors import GiJaxError
 from gi_jax.models.row_needs import changed_row_needs
-from gi_jax.ops.node_states import NodeStates
 from gi_jax.ops.spmm import with_backend
 
 Arrays = dict[str, np.ndarray]
@@ -34,7 +34,7 @@ COMPILE_QUICKLY = {"xla_backend_optimization_level": 0}
 
 @dataclass(frozen=True)
 class GoldenCase:
-    """A folder of the golden format, without its expected values."""
+    """A folder of the golden format, without its expected values (see docs/parity.md)."""
 
     meta: dict[str, Any]  # case.json
     state_dict: Arrays
@@ -46,18 +46,20 @@ class GoldenCase:
         """Reads `case.json`, `params.safetensors`, `graphs.npz` and the targets."""
         folder = Path(folder)
         return cls(
-            meta=json.loads((folder / "case.json").read_text()),
+            meta=read_meta(folder),
             state_dict=load_file(folder / "params.safetensors"),
             graphs=dict(np.load(folder / "graphs.npz")),
             targets=np.load(folder / "outputs.npz")["targets"],
         )
 
-    @property
+    @cached_property
     def architecture(self) -> Architecture:
-        """From the constructor arguments of the original."""
-        return architecture_from_kwargs(self.meta["model"], self.meta["kwargs"])
+        """From the constructor arguments of the original; how keys write networks, from the keys."""
+        meta = self.meta
+        architecture = architecture_from_kwargs(meta["model"], meta["kwargs"], meta["graph_names"])
+        return with_edge_form(architecture, self.state_dict)
 
-    @property
+    @cached_property
     def graph(self) -> CellGraph:
         """The networks present, in the order of the model."""
         present = {name: self.graphs[name] for name in self.meta["graph_names"] if name in self.graphs}
@@ -73,83 +75,74 @@ class GoldenRun(NamedTuple):
     """One forward and backward pass, arrays by the names of the golden format."""
 
     outputs: Arrays
-    grads: Arrays  # one entry per distinct parameter; zeros where PyTorch has none
-    post_state: Arrays | None  # parameters and running statistics after a pass in train mode
+    grads: Arrays  # one entry per distinct parameter, zeros where PyTorch has none; empty if not asked for
+    post_state: Arrays  # parameters and running statistics after the pass, empty in eval mode
 
 
-def run_case(case: GoldenCase, dtype: DTypeLike = np.float64, *, first_layer_shortcut: bool = False) -> GoldenRun:
+def read_meta(folder: Path) -> dict[str, Any]:
+    """The content of `case.json`.
+
+    Raises:
+      GiJaxError: the folder is none of the golden format.
+    """
+    try:
+        meta = json.loads((folder / "case.json").read_text())
+        meta["model"]
+        return meta
+    except (OSError, ValueError, KeyError):
+        raise GiJaxError(
+            f"{folder}: is no recorded case; expected a folder with case.json, which names its model, "
+            "and the arrays beside it"
+        ) from None
+
+
+def run_case(
+    case: GoldenCase,
+    dtype: DTypeLike = np.float64,
+    *,
+    first_layer_shortcut: bool = False,
+    gradients: bool = True,
+    variables: dict[str, Any] | None = None,
+    wrap: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None,
+) -> GoldenRun:
     """Forward and backward pass of a recorded model case.
 
     Args:
       dtype: precision of parameters and computation.
       first_layer_shortcut: compute the first layer from what each genotype changes (the same values).
+      gradients: run the backward pass too.
+      variables: used in place of the recorded parameters.
+      wrap: compiles the function; `jax.jit` if not given.
+
+    Raises:
+      GiJaxError: the parameters do not fit the model.
     """
-    architecture = case.architecture
-    layout = slots(architecture)
-    train = case.meta["mode"] == "train"
+    architecture, train = case.architecture, case.meta["mode"] == "train"
+    model, named = architecture.model, NAMED_OUTPUTS[case.meta["model"]]
     with jax.enable_x64(np.dtype(dtype) == np.float64), jax.default_matmul_precision("highest"):
-        variables = jax.tree.map(lambda x: jnp.asarray(x, dtype), to_flax(case.state_dict, architecture))
-        graph, batch = case.graph, case.batch
-        options: dict[str, Any] = {"train": train}
+        variables = to_flax(case.state_dict, architecture) if variables is None else variables
+        variables = jax.tree.map(lambda x: jnp.asarray(x, dtype), variables)
+        graph, batch, targets = case.graph, case.batch, jnp.asarray(case.targets, dtype)
+        options: dict[str, Any] = {"train": train, "mutable": ["batch_stats"]}
         if first_layer_shortcut:
             needs = changed_row_needs(architecture.config, graph, batch.genes, len(batch.sizes))
             options["capacity"] = needs and needs.capacity(needs.genotypes.sum(axis=0))
-        model, targets = architecture.model, jnp.asarray(case.targets, dtype)
 
-        def loss(params: Any, graph: CellGraph) -> tuple[Array, tuple[Any, Any]]:
-            mutable = ["batch_stats"] if train else False
-            out = model.apply({**variables, "params": params}, graph, batch, mutable=mutable, **options)
-            out, changed = out if train else (out, {})
-            return log_cosh(out.gene_interaction, targets), (out, changed)
+        def loss(params: Any, graph: CellGraph) -> tuple[Array, tuple[dict[str, Array], Any]]:
+            out, changed = model.apply({**variables, "params": params}, graph, batch, **options)
+            outputs = named(out, graph, batch, targets, case.meta)
+            return outputs["loss"], (outputs, changed)
 
-        run = jax.jit(jax.value_and_grad(loss, has_aux=True), compiler_options=COMPILE_QUICKLY)
-        (value, (out, changed)), grads = run(variables["params"], graph)
-        outputs = named_outputs(out, batch) | {"loss": value, "targets": targets}
-        outputs = {name: np.asarray(array) for name, array in outputs.items()}
-        post_state = named_tensors({**variables, **changed}, layout) if train else None
-        return GoldenRun(outputs, named_tensors({"params": grads}, layout, all_keys=False), post_state)
-
-
-def named_outputs(out: GeneInteractionOutput, batch: GenotypeBatch) -> dict[str, Array]:
-    """The outputs of a `GeneInteractionDango` under the names and shapes of the golden format."""
-    b, s = batch.genes.shape
-    member = (np.arange(s) < np.asarray(batch.sizes)[:, None]).reshape(-1)  # [B * S]
-    arrays = {name: getattr(out, name) for name in SCORES if getattr(out, name) is not None}
-    for name in ("pert_gene_embs", "local_static", "local_dynamic"):
-        value = getattr(out, name)
-        if value is not None:
-            arrays[name] = value.reshape(b * s, -1)[member]  # [K, H]
-    arrays |= {f"h_w_{layer}": states.wildtype for layer, states in enumerate(out.layers)}
-    arrays |= {"z_w_nodes": out.layers[-1].wildtype, "z_i_nodes": batch_rows(out.layers[-1], b)}
-    for layer, states in enumerate(out.layer_aggregation_weights):
-        arrays[f"layer_aggregation_weights_wildtype_{layer}"] = states.wildtype
-        arrays[f"layer_aggregation_weights_{layer}"] = batch_rows(states, b)
-    return arrays
-
-
-SCORES = (
-    "gene_interaction",
-    "z_w",
-    "z_i",
-    "z_p",
-    "global_interaction",
-    "local_interaction",
-    "gate_weights",
-)
-
-
-def batch_rows(states: NodeStates, batch_size: int) -> Array:
-    """`[B * N, ...]`: the rows of all genotypes, sample by sample."""
-    columns = states.dense(batch_size).columns[:, 1:]  # [N, B, ...]
-    return jnp.swapaxes(columns, 0, 1).reshape(-1, *columns.shape[2:])
-
-
-def named_tensors(variables: Mapping[str, Any], layout: Any, *, all_keys: bool = True) -> Arrays:
-    """Leaves of a tree of the variables' form by PyTorch key, tied ones under the first or all keys."""
-    leaves = {path: np.asarray(leaf) for path, leaf in flatten_dict(dict(variables)).items()}
-    return {
-        key: slot.to_torch(leaves[slot.path])
-        for slot in layout
-        if slot.path in leaves
-        for key in (slot.keys if all_keys else slot.keys[:1])
-    }
+        wrap = wrap or (lambda f: jax.jit(f, compiler_options=COMPILE_QUICKLY))
+        if gradients:
+            (_, (outputs, changed)), grads = wrap(jax.value_and_grad(loss, has_aux=True))(
+                variables["params"], graph
+            )
+        else:
+            (_, (outputs, changed)), grads = wrap(loss)(variables["params"], graph), {}
+        layout = slots(architecture)
+        return GoldenRun(
+            {name: np.asarray(array) for name, array in (outputs | {"targets": targets}).items()},
+            named_tensors({"params": grads}, layout, tied=False),
+            named_tensors({**variables, **changed}, layout) if train else {},
+        )

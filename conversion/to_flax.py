@@ -10,7 +10,7 @@ from flax.traverse_util import unflatten_dict
 
 from conversion.architecture import Architecture
 from conversion.report import check_state_dict
-from conversion.torch_keys import Slot, slots
+from conversion.torch_keys import counters, slots
 
 
 def to_flax(state_dict: Mapping[str, np.ndarray], architecture: Architecture) -> dict[str, Any]:
@@ -24,16 +24,17 @@ def to_flax(state_dict: Mapping[str, np.ndarray], architecture: Architecture) ->
     """
     layout = slots(architecture)
     check_state_dict(state_dict, layout)
-    return assemble({slot.keys[0]: state_dict[slot.keys[0]] for slot in layout}, layout)
-
-
-def assemble(tensors: Mapping[str, np.ndarray], layout: tuple[Slot, ...]) -> dict[str, Any]:
-    """Places tensors, by the first key of their slot, into a tree of the form of the variables."""
     leaves: dict[tuple[str, ...], Any] = {}
     for slot in layout:
-        value = slot.to_flax(np.asarray(tensors[slot.keys[0]]))
+        entry = slot.to_flax(np.asarray(state_dict[slot.keys[0]]))
         if slot.index is None:
-            leaves[slot.path] = np.ascontiguousarray(value)
+            leaves[slot.path] = np.ascontiguousarray(entry)
         else:
-            leaves.setdefault(slot.path, []).append(value)
+            leaves.setdefault(slot.path, []).append(entry)
     return unflatten_dict({path: np.stack(v) if isinstance(v, list) else v for path, v in leaves.items()})
+
+
+def step_counters(state_dict: Mapping[str, np.ndarray], architecture: Architecture) -> dict[str, int]:
+    """BatchNorm step counters by key: no computation here uses them, `to_torch` writes them back."""
+    first = (keys[0] for keys in counters(slots(architecture)))
+    return {key: int(state_dict[key]) for key in first if key in state_dict}
