@@ -25,7 +25,6 @@ def gene_pairs(genes: np.ndarray, num_genes: int) -> np.ndarray:
     low, high = genes[:, first], genes[:, second]  # [M, P]
     single = (genes < num_genes).sum(axis=1, keepdims=True) == 1
     used = (low < num_genes) & ((high < num_genes) | single)
-    used[:, 1:] &= ~single  # a single gene meets the padding in several columns
     return np.where(used, low * (num_genes + 1) + high, -1)
 
 

@@ -136,8 +136,7 @@ def _gene_sets(genes: GeneList, texts: Sequence[str], where: Callable[[int], str
 
 
 def _unknown_genes(genes: GeneList, table: Table, sets: list, rows: list[int]) -> GiJaxError:
-    others = len({sets[row] for row in rows}) - 1
-    more = f"; so do {len(rows) - 1:,} more rows ({others:,} other genes)" if len(rows) > 1 else ""
+    more = f"; {len(rows) - 1:,} later rows name genes like that too" if len(rows) > 1 else ""
     return GiJaxError(
         f"{table.where(rows[0])}: {genes.unknown(sets[rows[0]])}{more}; correct the name, add the gene "
         f"to the gene list or leave the row out"

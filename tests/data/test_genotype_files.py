@@ -92,7 +92,7 @@ def test_genotypes_of_unknown_genes_are_left_out_on_request_only(write):
         ("", "the file is empty"),
         ("genes\tscores\nA\t1\n", "line 1: found the columns `genes\tscores` but no `score`"),
         ("genes\tscore\nA,B\t1\nA,BB\t1\n", "line 3: gene `BB` is not among the 4 genes"),
-        ("genes\tscore\nA,X\t1\nY\t1\nX\t2\n", "so do 2 more rows (1 other genes); correct the name"),
+        ("genes\tscore\nA,X\t1\nY\t1\nX\t2\n", "; 2 later rows name genes like that too; correct the name"),
         ("genes\tscore\nA,B,a\t1\n", "line 2: gene `A` stands twice in the genotype `A,B,a`"),
         ("genes\tscore\nA,alpha\t1\n", "line 2: gene `A` stands twice"),
         ("genes\tscore\nA,,B\t1\n", "line 2: found `A,,B`, where a gene name is empty"),
