@@ -16,11 +16,11 @@ NORM_STATISTICS = ("batch", "genotype", "node")
 class GraphAggregationConfig:
     """How the networks' outputs become one embedding (`cross_attention`, `pairwise_interaction`)."""
 
-    num_heads: int = 8  # cross_attention: attention heads over the networks
+    num_heads: int = 4  # cross_attention: attention heads over the networks
     pairwise_num_layers: int = 2  # pairwise_interaction: layers of a pair's MLP
     pairwise_hidden_dim: int | None = None  # pairwise_interaction: bottleneck, H // 2 if null
     aggregation_norm: str | None = None  # pairwise_interaction: norm of the combined embedding
-    dropout: float = 0.0
+    dropout: float | None = None  # the model's if null
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,8 @@ class EncoderLayer(nn.Module):
             kind = PairwiseInteraction
             arguments = (num_networks, self.channels, hidden, config.pairwise_num_layers, self.activation)
         kind = nn.remat(kind, static_argnums=(2, 3)) if self.remat else kind
-        aggregate = kind(*arguments, config.dropout, name="aggregator")
+        rate = self.dropout if config.dropout is None else config.dropout
+        aggregate = kind(*arguments, rate, name="aggregator")
         both = stacked.map(lambda x: aggregate(x, present, train))
         combined, weights = (
             NodeStates(both.columns[i], both.changed and both.changed[i], both.rows) for i in (0, 1)
