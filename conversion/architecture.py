@@ -19,7 +19,6 @@ from gi_jax.models import build_model
 
 # The constructors of torchcell assume these where an argument is left out.
 ORIGINAL_DEFAULTS: dict[str, Any] = {"dropout": 0.0, "norm": "layer", "activation": "relu"}
-ORIGINAL_ATTENTION_HEADS = 4  # cross attention over networks; set attention of Dango
 EAGER_NETWORKS = ("physical_interaction", "regulatory_interaction")
 
 
@@ -68,26 +67,16 @@ def architecture_from_kwargs(
     gene_num = values.pop("gene_num")
     if model == "lazy":
         names = tuple(sorted(values.pop("graph_names")))
-        config = _lazy(values)
+        config = {**ORIGINAL_DEFAULTS, **values, "name": "gene_interaction_dango"}
     elif model == "eager_v1":
         names = tuple(graph_names or EAGER_NETWORKS)
-        local = {"num_heads": 1, "num_attention_layers": 1}
-        config = {**ORIGINAL_DEFAULTS, **values, "name": "eager_v1", "local_predictor_config": local}
+        config = {**ORIGINAL_DEFAULTS, **values, "name": "eager_v1"}
     elif model == "dango":
         names = tuple(values.pop("edge_types"))
-        heads = values.pop("num_heads", ORIGINAL_ATTENTION_HEADS)
-        config = {**values, "name": "dango", "local_predictor_config": {"num_heads": heads}}
+        local = {key: values.pop(key) for key in ("num_heads",) if key in values}
+        config = {**values, "name": "dango", "local_predictor_config": local}
     else:
         raise GiJaxError(f"'{model}' is not one of the models lazy, eager_v1, dango")
     config["norm_statistics"] = "batch"  # as the original ships
     return Architecture(build(ModelConfig, config, "model", ModelConfig, []), gene_num, names)
 
-
-def _lazy(kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    values = ORIGINAL_DEFAULTS | dict(kwargs)
-    encoder = dict(values.get("gene_encoder_config") or {})
-    aggregation = dict(encoder.get("graph_aggregation_config") or {})
-    aggregation.setdefault("dropout", values["dropout"])
-    aggregation.setdefault("num_heads", ORIGINAL_ATTENTION_HEADS)
-    encoder["graph_aggregation_config"] = aggregation
-    return values | {"name": "gene_interaction_dango", "gene_encoder_config": encoder}

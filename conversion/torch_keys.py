@@ -1,13 +1,17 @@
-"""Which PyTorch key is which Flax parameter: one table per model.
+"""Which PyTorch key is which Flax parameter, worked out from a table per model.
 
-A row says "this module path in Flax is this module in PyTorch". What a model really has is read off
-its own parameter tree, so options that add or remove parameters need no row of their own.
+A row of a table says "this module path in Flax is this module in PyTorch". What a model really has
+is read off its own parameter tree, so options that add or remove parameters need no row of their own.
+Fields of a row: {l}, {i} numbers ({3i} is three times i); {edge}, {network}, {pair} run along the
+stacked leading axis; {bn} is the wrapper that PyTorch Geometric puts around a batch norm. Several keys
+in a row are one tensor that PyTorch stores more than once; the first is its name in `parameters()`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from functools import lru_cache
 from itertools import combinations_with_replacement
 from typing import Any, NamedTuple
 
@@ -18,53 +22,14 @@ from flax.traverse_util import flatten_dict
 from conversion.architecture import Architecture
 from conversion.keys_dango import DANGO
 from conversion.keys_eager_v1 import EAGER_V1
+from conversion.keys_gene_interaction_dango import GENE_INTERACTION_DANGO
 from gi_jax.errors import GiJaxError
 
-# Fields: {l}, {i} numbers ({3i} is three times i); {edge}, {network}, {pair} run along the stacked
-# leading axis; {bn} is the wrapper that PyTorch Geometric puts around a batch norm. Several keys in
-# a row are one tensor that PyTorch stores more than once; the first is its name in `parameters()`.
-SHARED = {
-    "gene_embedding": ("gene_embedding.weight",),
-    "preprocessor/linear_{i}": ("preprocessor.mlp.{4i}",),
-    "global_aggregator/gate_{i}": (
-        "global_aggregator.gate_nn.{3i}",
-        "global_aggregator.aggregator.gate_nn.{3i}",
-    ),
-    "global_aggregator/transform": (
-        "global_aggregator.transform_nn.0",
-        "global_aggregator.aggregator.nn.0",
-    ),
-    "global_interaction_predictor/linear_{i}": ("global_interaction_predictor.{3i}",),
-    "gate_mlp/linear_{i}": ("gate_mlp.{3i}",),
-    "gene_interaction_predictor/prediction": ("gene_interaction_predictor.prediction_layer",),
-}
-SAGNN = "gene_interaction_predictor.hyper_sagnn"
-LAZY = SHARED | {
-    "preprocessor/norm": ("preprocessor.mlp.1{bn}", "preprocessor.mlp.5{bn}"),
-    "convs_{l}/gin/eps": ("convs.{l}.convs.{edge}.conv.eps",),
-    "convs_{l}/gin/linear_{i}": ("convs.{l}.convs.{edge}.conv.nn.{3i}",),
-    "convs_{l}/gin/projection": ("convs.{l}.convs.{edge}.proj",),
-    "convs_{l}/norm": ("convs.{l}.convs.{edge}.norm{bn}",),
-    "convs_{l}/aggregator/graph_embeddings": ("convs.{l}.aggregator.graph_embeddings",),
-    "convs_{l}/aggregator/in/kernel": ("convs.{l}.aggregator.multihead_attn.in_proj_weight",),
-    "convs_{l}/aggregator/in/bias": ("convs.{l}.aggregator.multihead_attn.in_proj_bias",),
-    "convs_{l}/aggregator/out": ("convs.{l}.aggregator.multihead_attn.out_proj",),
-    "convs_{l}/aggregator/pair_{i}": ("convs.{l}.aggregator.interaction_mlps.{pair}.{3i}",),
-    "convs_{l}/aggregator/scorer_{i}": ("convs.{l}.aggregator.pair_scorer.{2i}",),
-    "convs_{l}/aggregator_norm": ("convs.{l}.aggregator.norm{bn}",),
-    "gene_interaction_predictor/static": (f"{SAGNN}.static_embedding.0",),
-    "gene_interaction_predictor/attention_{i}/query": (SAGNN + ".attention_layers.{i}.q_proj",),
-    "gene_interaction_predictor/attention_{i}/key": (SAGNN + ".attention_layers.{i}.k_proj",),
-    "gene_interaction_predictor/attention_{i}/value": (SAGNN + ".attention_layers.{i}.v_proj",),
-    "gene_interaction_predictor/attention_{i}/out": (SAGNN + ".attention_layers.{i}.out_proj",),
-    "gene_interaction_predictor/attention_{i}/beta": (SAGNN + ".beta_params.{i}",),
-}
 TABLES: dict[str, Mapping[str, tuple[str, ...]]] = {
-    "gene_interaction_dango": LAZY,
-    "eager_v1": SHARED | EAGER_V1,
+    "gene_interaction_dango": GENE_INTERACTION_DANGO,
+    "eager_v1": EAGER_V1,
     "dango": DANGO,
 }
-
 # What a leaf of a module is called in PyTorch.
 LEAVES = {
     "kernel": "weight",
@@ -83,20 +48,24 @@ class Slot(NamedTuple):
     keys: tuple[str, ...]  # equal tensors; several where PyTorch stores a shared one more than once
     path: tuple[str, ...]  # collection and path of the Flax leaf
     index: int | None  # position along the stacked leading axis
+    rows: tuple[int, ...] | None  # rows of the Flax entry in PyTorch's order, where that differs
     transpose: bool  # a linear weight: [out, in] in PyTorch, [in, out] here
     scalar: bool  # a number here, a vector of one in PyTorch
     shape: tuple[int, ...]  # in PyTorch
 
     def to_flax(self, tensor: np.ndarray) -> np.ndarray:
         """The entry of the Flax leaf, from the PyTorch tensor."""
-        return tensor[0] if self.scalar else tensor.T if self.transpose else tensor
+        entry = tensor[0] if self.scalar else tensor.T if self.transpose else tensor
+        return entry if self.rows is None else entry[np.argsort(self.rows)]
 
     def to_torch(self, leaf: np.ndarray) -> np.ndarray:
         """The PyTorch tensor, from the whole Flax leaf."""
         entry = leaf if self.index is None else leaf[self.index]
+        entry = entry if self.rows is None else entry[np.array(self.rows)]
         return np.ascontiguousarray(entry[None] if self.scalar else entry.T if self.transpose else entry)
 
 
+@lru_cache(maxsize=16)
 def slots(architecture: Architecture) -> tuple[Slot, ...]:
     """Every tensor of a model, in the order of its Flax tree."""
     tree = flatten_dict(jax.eval_shape(architecture.initialise))
@@ -106,14 +75,15 @@ def slots(architecture: Architecture) -> tuple[Slot, ...]:
     for path, leaf in tree.items():
         templates, fields = _lookup(table, path)
         fields["bn"] = ".module" if path[1:-1] in batch_norms else ""
-        stack = _stack(architecture, templates[0])
         transpose = path[-1] == "kernel"
-        for index, names in enumerate(stack):
-            keys = tuple(_fill(template, fields | names) for template in templates)
-            shape = leaf.shape[1:] if names else leaf.shape
+        stack = _stack(architecture, templates[0])
+        for index, own in enumerate(stack or [{}]):
+            keys = tuple(_fill(template, fields | own) for template in templates)
+            shape = leaf.shape[1:] if stack else leaf.shape
+            rows = _row_order(architecture, path, index, shape)
             scalar = shape == ()
             shape = (1,) if scalar else shape[::-1] if transpose else shape
-            found.append(Slot(keys, path, index if names else None, transpose, scalar, shape))
+            found.append(Slot(keys, path, index if stack else None, rows, transpose, scalar, shape))
     return tuple(found)
 
 
@@ -131,17 +101,34 @@ def edge_key(name: str, form: str) -> str:
     return str(("gene", name, "gene")) if form == "literal" else f"<gene___{name}___gene>"
 
 
-def _stack(architecture: Architecture, template: str) -> Iterator[dict[str, str]]:
+def _pairs(architecture: Architecture) -> list[tuple[str, str]]:
+    return list(combinations_with_replacement(architecture.graph_names, 2))
+
+
+def _stack(architecture: Architecture, template: str) -> list[dict[str, str]]:
+    """What names the entries along the stacked axis of a leaf; nothing if it has none."""
     names = architecture.graph_names
     if "{edge}" in template:
-        yield from ({"edge": edge_key(name, architecture.edge_form)} for name in names)
-    elif "{network}" in template:
-        yield from ({"network": name} for name in names)
-    elif "{pair}" in template:
-        pairs = combinations_with_replacement(names, 2)
-        yield from ({"pair": f"{first}_{second}"} for first, second in pairs)
-    else:
-        yield {}
+        return [{"edge": edge_key(name, architecture.edge_form)} for name in names]
+    if "{network}" in template:
+        return [{"network": name} for name in names]
+    if "{pair}" in template:
+        return [{"pair": "_".join(sorted(pair))} for pair in _pairs(architecture)]
+    return []
+
+
+def _row_order(
+    architecture: Architecture, path: tuple[str, ...], index: int, shape: tuple[int, ...]
+) -> tuple[int, ...] | None:
+    """The original sorts networks; here they keep the order of the configuration."""
+    if path[-1] == "graph_embeddings":
+        order = tuple(int(i) for i in np.argsort(architecture.graph_names))
+        return None if order == tuple(range(len(order))) else order
+    if path[-2:] == ("pair_0", "kernel"):
+        first, second = _pairs(architecture)[index]
+        half = shape[0] // 2
+        return None if first <= second else (*range(half, 2 * half), *range(half))
+    return None
 
 
 def _pattern(flax: str) -> re.Pattern[str]:

@@ -1,0 +1,126 @@
+"""State dicts in files: `.safetensors`, `.pt`, `.pth` and Lightning `.ckpt`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import ml_dtypes
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from gi_jax.errors import GiJaxError
+
+TORCH_SUFFIXES = (".pt", ".pth", ".ckpt")
+SUFFIXES = (".safetensors", *TORCH_SUFFIXES)
+ANCHORS = ("pretrain_model.gene_embedding.weight", "gene_embedding.weight")
+WRAPPERS = ("model", "module", "_orig_mod")  # Lightning, data parallel, torch.compile
+
+
+class StateDictFile(NamedTuple):
+    """The model's tensors of a file, without the prefix of whatever wrapped the model."""
+
+    tensors: dict[str, np.ndarray]
+    prefix: str  # such as `model._orig_mod.`
+    others: tuple[str, ...]  # keys beside the wrapped model: loss buffers, metrics
+
+
+def read_state_dict(path: str | Path) -> StateDictFile:
+    """Reads a PyTorch state dict, on its own or inside a Lightning checkpoint.
+
+    PyTorch files are read with `weights_only=True`, so nothing in them is executed.
+
+    Raises:
+      GiJaxError: no such file, another kind of file, or one without a model of these systems.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise GiJaxError(f"{path}: no such file; expected a state dict ({', '.join(SUFFIXES)})")
+    if path.suffix == ".safetensors":
+        tensors = _read_safetensors(path)
+    elif path.suffix in TORCH_SUFFIXES:
+        tensors = _read_torch(path)
+    else:
+        raise GiJaxError(f"{path}: is of no known kind, expected one of {', '.join(SUFFIXES)}")
+    return _unwrapped(tensors, path)
+
+
+def write_state_dict(tensors: Mapping[str, np.ndarray], path: str | Path) -> None:
+    """Writes `.safetensors`, `.pt` or `.pth` for `load_state_dict(..., strict=True)`."""
+    path = Path(path)
+    if path.suffix == ".safetensors":
+        # A file holds every tensor once; PyTorch's tied ones become equal copies.
+        save_file({key: np.ascontiguousarray(value) for key, value in tensors.items()}, path)
+    elif path.suffix in (".pt", ".pth"):
+        torch = _torch(path)
+        torch.save({key: _to_tensor(torch, value) for key, value in tensors.items()}, path)
+    else:
+        raise GiJaxError(f"{path}: cannot be written, expected a name in .safetensors, .pt or .pth")
+
+
+def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with safe_open(path, framework="numpy") as file:
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
+            notes = file.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise GiJaxError(f"{path}: is no readable safetensors file ({error})") from None
+    # safetensors.torch.save_model keeps one of several tied tensors and notes the others' names.
+    return tensors | {key: tensors[kept] for key, kept in notes.items() if kept in tensors}
+
+
+def _torch(path: Path) -> ModuleType:
+    try:
+        import torch  # only users of PyTorch files have it
+    except ImportError:
+        raise GiJaxError(
+            f"{path}: PyTorch files need PyTorch; run `pip install torch`, or use a .safetensors file"
+        ) from None
+    return torch
+
+
+def _read_torch(path: Path) -> dict[str, np.ndarray]:
+    torch = _torch(path)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # unpickling raises whatever it likes
+        raise GiJaxError(
+            f"{path}: cannot be read as weights alone ({str(error).splitlines()[0][:160]}); save its "
+            "state dict by itself with torch.save(model.state_dict(), FILE) and convert that"
+        ) from None
+    content = content.get("state_dict", content) if isinstance(content, Mapping) else None
+    tensors = {key: value for key, value in (content or {}).items() if isinstance(value, torch.Tensor)}
+    if not tensors:
+        raise GiJaxError(f"{path}: holds no state dict; expected tensors by key, or such under `state_dict`")
+    return {key: _to_numpy(torch, value) for key, value in tensors.items()}
+
+
+def _to_numpy(torch: ModuleType, tensor: Any) -> np.ndarray:
+    tensor = tensor.detach()
+    if tensor.dtype == torch.bfloat16:  # NumPy has no such type of its own
+        return tensor.contiguous().view(torch.int16).numpy().view(ml_dtypes.bfloat16)
+    return tensor.numpy()
+
+
+def _to_tensor(torch: ModuleType, array: np.ndarray) -> Any:
+    if array.dtype == ml_dtypes.bfloat16:
+        return torch.from_numpy(array.view(np.int16).copy()).view(torch.bfloat16)
+    return torch.from_numpy(np.array(array))
+
+
+def _unwrapped(tensors: dict[str, np.ndarray], path: Path) -> StateDictFile:
+    anchor = next((a for a in ANCHORS if any(key.endswith(a) for key in tensors)), None)
+    prefixes = sorted({key.removesuffix(anchor) for key in tensors if anchor and key.endswith(anchor)})
+    known = [p for p in prefixes if all(part in WRAPPERS for part in p.split(".")[:-1])]
+    if not known:
+        found = ", ".join(list(tensors)[:3])
+        raise GiJaxError(
+            f"{path}: holds no gene_embedding.weight, so no model of these systems; its keys start with "
+            f"{found}"
+        )
+    prefix = known[0]
+    own = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
+    return StateDictFile(own, prefix, tuple(key for key in tensors if not key.startswith(prefix)))
