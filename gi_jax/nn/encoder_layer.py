@@ -99,9 +99,11 @@ class EncoderLayer(nn.Module):
         self, stacked: NodeStates, present: tuple[int, ...], select: RowSelection, train: bool
     ) -> tuple[NodeStates, NodeStates]:
         config, num_networks = self.encoder.graph_aggregation_config, len(self.graph_names)
+        norm_kind = None
         if self.encoder.graph_aggregation_method == "cross_attention":
             kind, arguments = CrossAttention, (num_networks, self.channels, config.num_heads)
         else:
+            norm_kind = config.aggregation_norm
             hidden = config.pairwise_hidden_dim or self.channels // 2
             kind = PairwiseInteraction
             arguments = (num_networks, self.channels, hidden, config.pairwise_num_layers, self.activation)
@@ -112,8 +114,7 @@ class EncoderLayer(nn.Module):
         combined, weights = (
             NodeStates(both.columns[i], both.changed and both.changed[i], both.rows) for i in (0, 1)
         )
-        norm_kind = config.aggregation_norm
-        if kind is not CrossAttention and norm_kind is not None:
+        if norm_kind is not None:
             norm = Norm(norm_kind, self.channels, name="aggregator_norm")
             combined, moments = normalise(norm_kind, norm(not train), combined, select)
             if moments is not None:
