@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+
+# Tests spend their time compiling, not computing; the compiler reads this when JAX starts.
+os.environ["XLA_FLAGS"] = f"--xla_backend_optimization_level=0 {os.environ.get('XLA_FLAGS', '')}"
+
 from pathlib import Path
 
 import jax

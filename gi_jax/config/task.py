@@ -55,7 +55,10 @@ class OptimizerConfig:
 
 @dataclass(frozen=True)
 class LrSchedulerConfig:
-    """A learning-rate schedule by its PyTorch name; a key left null takes the schedule's default."""
+    """A learning-rate schedule by its PyTorch name; a key left null takes the schedule's default.
+
+    `first_cycle_steps` and `T_max` left null are the whole run.
+    """
 
     type: str = ""
     interval: str = "epoch"  # epoch | step: what one step of the schedule is
@@ -110,6 +113,7 @@ class RegressionTaskConfig:
     )  # further options of the loss
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     lr_scheduler: LrSchedulerConfig | None = None
+    warmup_steps: int = 0  # batches over which the rate rises linearly to the schedule's
     clip_grad_norm: bool = True
     clip_grad_norm_max_norm: float = 10.0
     grad_accumulation_schedule: Mapping[int, int] = field(
@@ -120,6 +124,7 @@ class RegressionTaskConfig:
 
     def __post_init__(self) -> None:
         one_of("regression_task.loss", self.loss, LOSSES)
+        at_least("regression_task.warmup_steps", self.warmup_steps, 0)
         if self.clip_grad_norm and not self.clip_grad_norm_max_norm > 0:
             raise GiJaxError(
                 f"regression_task.clip_grad_norm_max_norm is {self.clip_grad_norm_max_norm}, "

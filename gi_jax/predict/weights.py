@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 
@@ -53,7 +54,8 @@ def read_arrays(
     tree, record = restored[name], restored[RECORD]
     if digest(tree) != record["sha256"]:
         raise ValueError("the arrays differ from those that were saved")
-    return tree, record
+    # Orbax binds arrays to a device, which would make another program of every function they enter.
+    return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), tree), record
 
 
 def read_best(run: Path) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -55,13 +55,14 @@ class Training:
         self.config = experiment.config
         optimizer = make_optimizer(self.config.regression_task, state.params)
         self.stepper = Stepper(experiment, optimizer, state, progress.row_need)
-        self.rate = LearningRate(self.config.regression_task, progress)
+        self.steps = num_batches(len(experiment.split.train), self.config.data_module.batch_size)
+        task, epochs = self.config.regression_task, self.config.trainer.max_epochs
+        self.rate = LearningRate(task, self.steps, epochs, progress)
         self.val = experiment.val
         model = build_model(
             prediction_config(self.config.model), len(experiment.genes), experiment.graph.names
         )
         self.validate = TableForward(model, experiment.graph, self.val, self.config.data_module.batch_size)
-        self.steps = num_batches(len(experiment.split.train), self.config.data_module.batch_size)
         self._started = time.monotonic() - progress.seconds
         self._compiling = True
 
@@ -113,6 +114,7 @@ class Training:
             )
             self.state, report = self.stepper(self.state, inputs)
             progress.position, progress.step = position + 1, progress.step + 1
+            self.rate.after_step(progress)
             if self._compiling:
                 report.loss.block_until_ready()
                 self._lap, self._compiling = (time.monotonic(), progress.position), False
@@ -136,11 +138,11 @@ class Training:
         trainer, progress = self.config.trainer, self.progress
         whole, out_of_time = progress.position == self.steps, self._out_of_time()
         final = progress.epoch + 1 == trainer.max_epochs or out_of_time
+        val_mse = None
         if final or (progress.epoch + 1) % trainer.check_val_every_n_epoch == 0:
-            metrics = self._validate()
-            if whole:
-                self.rate.after_validation(metrics.mse, progress)
+            val_mse = self._validate().mse
         if whole:
+            self.rate.after_epoch(progress, val_mse)
             progress.epoch, progress.position = progress.epoch + 1, 0
             self.state = self.state.replace(sums=zero_sums(self.state.sums.count.dtype))
         self._save()

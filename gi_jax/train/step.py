@@ -97,7 +97,7 @@ def make_train_step(
         (value, (output, batch_stats, loss_state, terms)), gradient = jax.value_and_grad(
             objective, has_aux=True
         )(state.params)
-        norm = optax.global_norm(gradient)
+        norm = optax.tree.norm(gradient)
         new = _update(state, gradient, optimizer, inputs, ema_decay)
         new = new.replace(
             step=state.step + 1,

@@ -80,6 +80,7 @@ def reference(small_config: RunConfig, tmp_path_factory: pytest.TempPathFactory)
     """A run that nothing interrupted, in one trace of the step."""
     folder = tmp_path_factory.mktemp("runs") / "reference"
     make = stepper.make_train_step
+    chex.clear_trace_counter()
     with pytest.MonkeyPatch.context() as patch:
         traced_once = lambda *args, **kwargs: chex.assert_max_traces(make(*args, **kwargs), n=1)  # noqa: E731
         patch.setattr(stepper, "make_train_step", traced_once)
@@ -140,9 +141,7 @@ def test_kill_9_in_the_middle_of_an_epoch_loses_nothing(
     assert_same_run(folder, reference)
 
 
-def test_sigterm_saves_and_exits_cleanly(
-    interrupted: dict, reference: Path, small_config: RunConfig
-) -> None:
+def test_sigterm_saves_and_exits_cleanly(interrupted: dict, reference: Path, small_config: RunConfig) -> None:
     folder, process = interrupted["SIGTERM"]
     assert process.returncode == 0
     assert "stopped by SIGTERM, state saved at step 8; continue with --resume" in process.stdout
@@ -197,7 +196,11 @@ def test_a_changed_config_is_refused_but_a_longer_run_is_not(
     reference: Path, small_config: RunConfig, tmp_path: Path
 ) -> None:
     with pytest.raises(GiJaxError, match=r"started with model.hidden_channels: 8, now it is 16"):
-        run(replace(small_config, model=replace(small_config.model, hidden_channels=16)), reference, resume=True)
+        run(
+            replace(small_config, model=replace(small_config.model, hidden_channels=16)),
+            reference,
+            resume=True,
+        )
     folder = shutil.copytree(reference, tmp_path / "longer")
     result, _ = run(with_trainer(small_config, max_epochs=4), folder, resume=True)
     assert result.ended == "all 4 epochs done"
@@ -248,6 +251,8 @@ def test_a_full_disk_is_one_sentence_that_names_the_last_good_checkpoint(
         write(manager, step, *rest)
 
     monkeypatch.setattr(checkpoint, "write_arrays", full)
-    with pytest.raises(GiJaxError, match=r"step 5 could not be written.*No space left.*last good one is of step 3"):
+    with pytest.raises(
+        GiJaxError, match=r"step 5 could not be written.*No space left.*last good one is of step 3"
+    ):
         run(small_config, tmp_path / "run")
     assert saved_steps(tmp_path / "run") == [0, 3]
