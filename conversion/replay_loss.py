@@ -23,6 +23,8 @@ LOSS_NAMES = {
     "MleDistSupCR": "mle_dist_supcr",
     "MleWassSupCR": "mle_wass_supcr",
 }
+# A case runs a few steps on small arrays: compiling is all that costs.
+COMPILE_QUICKLY = {"xla_backend_optimization_level": 0}
 
 
 def replay_loss_case(case_dir: str | Path, dtype: DTypeLike = np.float64) -> dict[str, np.ndarray]:
@@ -60,16 +62,16 @@ def replay_loss_case(case_dir: str | Path, dtype: DTypeLike = np.float64) -> dic
 def _replay_log_cosh(
     case: dict[str, Any], inputs: np.lib.npyio.NpzFile, dtype: DTypeLike
 ) -> dict[str, np.ndarray]:
+    def value(predictions: Array, targets: Array) -> tuple[Array, Array]:
+        losses = log_cosh(predictions, targets, **case["kwargs"])
+        return jnp.sum(losses), losses
+
+    step = jax.jit(jax.grad(value, has_aux=True), compiler_options=COMPILE_QUICKLY)
     arrays = {}
     for s in range(len(case["steps"])):
-        predictions, targets = (
-            jnp.asarray(inputs[f"{name}_{s}"], dtype) for name in ("predictions", "targets")
-        )
-        arrays[f"loss_{s}"] = log_cosh(predictions, targets, **case["kwargs"])
-        arrays[f"grad_predictions_{s}"] = jax.grad(
-            lambda p, t=targets: jnp.sum(log_cosh(p, t, **case["kwargs"]))
-        )(predictions)
-    return {name: np.asarray(value) for name, value in arrays.items()}
+        gradient, losses = step(*(jnp.asarray(inputs[f"{x}_{s}"], dtype) for x in ("predictions", "targets")))
+        arrays |= {f"loss_{s}": np.asarray(losses), f"grad_predictions_{s}": np.asarray(gradient)}
+    return arrays
 
 
 def _replay(
@@ -86,7 +88,7 @@ def _replay(
     state = loss.init(num_outputs, channels, dtype)
     slots = getattr(loss, "buffer_size", 0)
 
-    @jax.jit
+    @partial(jax.jit, compiler_options=COMPILE_QUICKLY)
     def step(state: Any, batch: tuple[Array, ...], epoch: Array, permutation: Array) -> tuple[Any, ...]:
         def value(predictions: Array, z_p: Array) -> tuple[Array, Any]:
             total, after, terms = loss.apply(
@@ -97,7 +99,7 @@ def _replay(
         (total, (after, terms)), grads = jax.value_and_grad(value, (0, 1), has_aux=True)(batch[0], batch[2])
         return total, after, terms, grads
 
-    dist_rows = jax.jit(partial(_dist_rows, loss))
+    dist_rows = jax.jit(partial(_dist_rows, loss), compiler_options=COMPILE_QUICKLY)
     arrays: dict[str, np.ndarray] = {}
     epoch = 0
     for s, settings in enumerate(case["steps"]):
