@@ -70,7 +70,8 @@ def architecture_from_kwargs(
         config = {**ORIGINAL_DEFAULTS, **values, "name": "gene_interaction_dango"}
     elif model == "eager_v1":
         names = tuple(graph_names or EAGER_NETWORKS)
-        config = {**ORIGINAL_DEFAULTS, **values, "name": "eager_v1"}
+        encoder = {"encoder_type": "gatv2", **(values.pop("gene_encoder_config", None) or {})}
+        config = {**ORIGINAL_DEFAULTS, **values, "name": "eager_v1", "gene_encoder_config": encoder}
     elif model == "dango":
         names = tuple(values.pop("edge_types"))
         local = {key: values.pop(key) for key in ("num_heads",) if key in values}
@@ -79,4 +80,3 @@ def architecture_from_kwargs(
         raise GiJaxError(f"'{model}' is not one of the models lazy, eager_v1, dango")
     config["norm_statistics"] = "batch"  # as the original ships
     return Architecture(build(ModelConfig, config, "model", ModelConfig, []), gene_num, names)
-

@@ -18,9 +18,11 @@ from safetensors.numpy import load_file
 
 from conversion.architecture import Architecture, architecture_from_kwargs, with_edge_form
 from conversion.golden_outputs import NAMED_OUTPUTS
+from conversion.resolve import Stated
 from conversion.to_flax import to_flax
 from conversion.to_torch import named_tensors
 from conversion.torch_keys import slots
+from gi_jax.config import CellDatasetConfig, RunConfig, to_yaml
 from gi_jax.data.genotypes import GenotypeBatch, genotype_batch
 from gi_jax.data.networks import CellGraph, cell_graph
 from gi_jax.errors import GiJaxError
@@ -59,6 +61,12 @@ class GoldenCase:
         architecture = architecture_from_kwargs(meta["model"], meta["kwargs"], meta["graph_names"])
         return with_edge_form(architecture, self.state_dict)
 
+    @property
+    def stated(self) -> Stated:
+        """The architecture as a configuration file."""
+        networks = CellDatasetConfig(graphs=self.architecture.graph_names)
+        return Stated(to_yaml(RunConfig(model=self.architecture.config, cell_dataset=networks)), "case.json")
+
     @cached_property
     def graph(self) -> CellGraph:
         """The networks present, in the order of the model."""
@@ -69,6 +77,13 @@ class GoldenCase:
     def batch(self) -> GenotypeBatch:
         """All genotypes of the case."""
         return genotype_batch(self.meta["genotypes"], self.meta["gene_num"])
+
+
+class Weights(NamedTuple):
+    """A model and its variables."""
+
+    architecture: Architecture
+    variables: dict[str, Any]
 
 
 class GoldenRun(NamedTuple):
@@ -96,13 +111,23 @@ def read_meta(folder: Path) -> dict[str, Any]:
         ) from None
 
 
+def _check_same_cell(architecture: Architecture, case: GoldenCase) -> None:
+    recorded = (case.meta["gene_num"], sorted(case.meta["graph_names"]))
+    own = (architecture.gene_num, sorted(architecture.graph_names))
+    if own != recorded:
+        raise GiJaxError(
+            f"the model has {own[0]} genes and the networks {', '.join(own[1])}, the recorded case has "
+            f"{recorded[0]} genes and {', '.join(recorded[1])}; give a case recorded from this model"
+        )
+
+
 def run_case(
     case: GoldenCase,
     dtype: DTypeLike = np.float64,
     *,
     first_layer_shortcut: bool = False,
     gradients: bool = True,
-    variables: dict[str, Any] | None = None,
+    weights: Weights | None = None,
     wrap: Callable[[Callable[..., Any]], Callable[..., Any]] | None = None,
 ) -> GoldenRun:
     """Forward and backward pass of a recorded model case.
@@ -111,16 +136,17 @@ def run_case(
       dtype: precision of parameters and computation.
       first_layer_shortcut: compute the first layer from what each genotype changes (the same values).
       gradients: run the backward pass too.
-      variables: used in place of the recorded parameters.
+      weights: a model of its own in place of the recorded parameters.
       wrap: compiles the function; `jax.jit` if not given.
 
     Raises:
-      GiJaxError: the parameters do not fit the model.
+      GiJaxError: the parameters do not fit the model, or the model does not fit the case.
     """
-    architecture, train = case.architecture, case.meta["mode"] == "train"
+    architecture, variables = weights or (case.architecture, to_flax(case.state_dict, case.architecture))
+    _check_same_cell(architecture, case)
+    train = case.meta["mode"] == "train"
     model, named = architecture.model, NAMED_OUTPUTS[case.meta["model"]]
     with jax.enable_x64(np.dtype(dtype) == np.float64), jax.default_matmul_precision("highest"):
-        variables = to_flax(case.state_dict, architecture) if variables is None else variables
         variables = jax.tree.map(lambda x: jnp.asarray(x, dtype), variables)
         graph, batch, targets = case.graph, case.batch, jnp.asarray(case.targets, dtype)
         options: dict[str, Any] = {"train": train, "mutable": ["batch_stats"]}

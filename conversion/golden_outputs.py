@@ -68,9 +68,7 @@ def dango_outputs(
         for epoch in settings["epochs"]:
             alpha = alpha_schedule(schedule, transition)(epoch)
             total, terms = dango_loss(out.gene_interaction[:, 0], targets, reconstruction, alpha)
-            arrays |= {
-                f"loss.{schedule}.{epoch}.{name}": x for name, x in {"total": total, **terms}.items()
-            }
+            arrays |= {f"loss.{schedule}.{epoch}.{name}": x for name, x in {"total": total, **terms}.items()}
     schedule, epoch = settings["backward"]
     return arrays | {"loss": arrays[f"loss.{schedule}.{epoch}.total"]}
 

@@ -55,40 +55,41 @@ def infer(state_dict: Mapping[str, np.ndarray]) -> Inference:
         told["model.norm"] = kind
     else:
         unknown.append("model.norm")
-    first = f"convs.0.convs.{re.split(r'[.](?=conv[.]|proj[.]|norm[.])', convs[0].string)[0].split('.', 3)[3]}"
-    told |= _convolution(state_dict, first, channels)
-    if eager:
-        unknown.append("model.gene_encoder_config.add_self_loops")
-        return Inference(told, tuple(unknown), gene_num, tuple(names))
-    for settings, missing in (_aggregation(state_dict), _local_predictor(state_dict)):
+    parts = [_convolution(state_dict, convs[0].string[: convs[0].start("rest")], channels)]
+    if not eager:
+        parts += [_aggregation(state_dict), _local_predictor(state_dict)]
+    for settings, missing in parts:
         told |= settings
         unknown += missing
-    return Inference(told, tuple(unknown), gene_num, tuple(sorted(names)))
+    return Inference(told, tuple(unknown), gene_num, tuple(names if eager else sorted(names)))
 
 
 def _infer_dango(state_dict: Mapping[str, np.ndarray]) -> Inference:
     gene_num, channels = state_dict["pretrain_model.gene_embedding.weight"].shape
-    names = [m[1] for key in state_dict if (m := re.match(r"pretrain_model\.recon_layers\.(.+)\.weight", key))]
+    names = [
+        m[1] for key in state_dict if (m := re.match(r"pretrain_model\.recon_layers\.(.+)\.weight", key))
+    ]
     told = {"model.name": "dango", "model.hidden_channels": channels}
     return Inference(told, ("model.local_predictor_config.num_heads",), gene_num, tuple(names))
 
 
-def _convolution(state_dict: Mapping[str, np.ndarray], prefix: str, channels: int) -> Values:
+def _convolution(
+    state_dict: Mapping[str, np.ndarray], prefix: str, channels: int
+) -> tuple[Values, list[str]]:
     section = "model.gene_encoder_config"
-    if f"{prefix}.conv.att" in state_dict:
-        heads, width = state_dict[f"{prefix}.conv.att"].shape[1:]
-        concat = state_dict[f"{prefix}.conv.bias"].shape[0] == heads * width
+    if f"{prefix}conv.att" in state_dict:
+        heads, width = state_dict[f"{prefix}conv.att"].shape[1:]
         return {
             f"{section}.encoder_type": "gatv2",
             f"{section}.heads": heads,
-            f"{section}.concat": bool(concat or heads == 1),
-        }
-    hidden = state_dict[f"{prefix}.conv.nn.0.weight"].shape[0]
+            f"{section}.concat": state_dict[f"{prefix}conv.bias"].shape[0] == heads * width,
+        }, [f"{section}.add_self_loops"]
+    hidden = state_dict[f"{prefix}conv.nn.0.weight"].shape[0]
     return {
         f"{section}.encoder_type": "gin",
-        f"{section}.gin_num_layers": _count(state_dict, rf"{re.escape(prefix)}\.conv\.nn\.\d+\.weight"),
+        f"{section}.gin_num_layers": _count(state_dict, rf"{re.escape(prefix)}conv\.nn\.\d+\.weight"),
         f"{section}.gin_hidden_dim": None if hidden == channels else hidden,
-    }
+    }, []
 
 
 def _aggregation(state_dict: Mapping[str, np.ndarray]) -> tuple[Values, list[str]]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jax.typing import DTypeLike
 from safetensors.numpy import load_file
 
-from conversion.golden import Arrays, GoldenCase, read_meta, run_case
+from conversion.golden import Arrays, GoldenCase, Weights, read_meta, run_case
 from conversion.replay_loss import replay_loss_case
 from conversion.torch_keys import COUNTER
 
@@ -67,7 +65,7 @@ def verify_case(
     *,
     first_layer_shortcut: bool = False,
     gradients: bool = True,
-    variables: dict[str, Any] | None = None,
+    weights: Weights | None = None,
 ) -> list[ArrayResult]:
     """All arrays of a recorded case: outputs in the order of computation, gradients, state after training.
 
@@ -78,7 +76,7 @@ def verify_case(
 
     Args:
       folder: a case of any model kind, or of a loss (docs/parity.md says what is in it).
-      first_layer_shortcut, gradients, variables: see `run_case`; a loss case knows none of them.
+      first_layer_shortcut, gradients, weights: see `run_case`; a loss case knows none of them.
     """
     folder = Path(folder)
     meta = read_meta(folder)
@@ -93,12 +91,12 @@ def verify_case(
         dtype,
         first_layer_shortcut=first_layer_shortcut,
         gradients=gradients,
-        variables=variables,
+        weights=weights,
     )
-    results = [
-        _compare("output", name, run.outputs.get(name), expected[name], tolerance, 2 * recorded.get(name, 0.0))
-        for name in sorted(expected, key=stage)
-    ]
+    results = []
+    for name in sorted(expected, key=stage):
+        own_error = 2 * recorded.get(name, 0.0)
+        results.append(_compare("output", name, run.outputs.get(name), expected[name], tolerance, own_error))
     if gradients:
         own_error = 0.0 if exact else 2 * meta.get("float32_grad_max_abs_error", 0.0)
         results += _compare_gradients(run.grads, load_file(folder / "grads.safetensors"), dtype, own_error)
@@ -169,24 +167,3 @@ def largest_difference(actual: np.ndarray, expected: np.ndarray) -> float:
     same = (actual == expected) | ((actual != actual) & (expected != expected))
     difference = np.where(same, 0.0, np.where(np.isnan(difference), np.inf, difference))
     return float(difference.max(initial=0.0))
-
-
-if __name__ == "__main__":
-    import sys, os
-    bad = 0
-    for folder in sys.argv[1:]:
-        for shortcut in ((False, True) if "lazy" in folder else (False,)):
-          for dtype in (np.float64,np.float32) if not os.environ.get("F64") else (np.float64,):
-            results = verify_case(folder, dtype, first_layer_shortcut=shortcut)
-            failed = [r for r in results if not r.passed]
-            bad += bool(failed)
-            worst = {
-                kind: max((r.error/max(r.allowed,1e-300) for r in results if r.kind == kind), default=0.0)
-                for kind in ("output", "gradient", "state")
-            }
-            first = "" if not failed else f"first: {failed[0].name} {failed[0].error:.2e} of {failed[0].scale:.2e} "
-            print(
-                f"{'FAIL' if failed else 'PASS'} {Path(folder).name:40s} shortcut={shortcut!s:5} {np.dtype(dtype)}"
-                f" {({k: f'{v:.1e}' for k, v in worst.items()})} {first}{len(failed)}/{len(results)}", flush=True
-            )
-    raise SystemExit(bool(bad))

@@ -7,6 +7,7 @@ import sys
 import typer
 from rich.console import Console
 
+from conversion.commands import convert, verify
 from gi_jax.cli.evaluate import evaluate
 from gi_jax.cli.inspect import inspect
 from gi_jax.cli.predict import predict
@@ -20,7 +21,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (train, evaluate, predict, inspect):
+for command in (train, evaluate, predict, inspect, convert, verify):
     app.command()(command)
 
 

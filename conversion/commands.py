@@ -1,0 +1,126 @@
+"""`gi-jax convert` and `gi-jax verify`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+
+from conversion.convert import convert as convert_model
+from conversion.golden import GoldenCase, Weights, read_meta
+from conversion.resolve import read_stated
+from conversion.verify import ArrayResult, first_difference, verify_case
+from gi_jax.config.checks import one_of
+from gi_jax.errors import GiJaxError
+
+CONSOLE = Console(highlight=False, markup=False, soft_wrap=True)
+DTYPES = {"float64": np.float64, "float32": np.float32}
+
+
+def convert(
+    source: Annotated[
+        Path, typer.Argument(help="State dict or checkpoint file, or model folder.", metavar="SRC")
+    ],
+    target: Annotated[Path, typer.Argument(help="New model folder, or state dict file.", metavar="DST")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY=VALUE]...", help="What the checkpoint does not tell, as model.activation=gelu."
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="torchcell's configuration of the checkpoint (YAML).", metavar="FILE")
+    ] = None,
+    genes: Annotated[
+        Path | None, typer.Option(help="Gene names, one a line, in the checkpoint's order.", metavar="FILE")
+    ] = None,
+    verify: Annotated[
+        Path | None, typer.Option(help="Folder of recorded outputs to compare with.", metavar="DIR")
+    ] = None,
+) -> None:
+    """Convert a torchcell checkpoint to a model folder, or a model or run folder to a PyTorch state dict.
+
+    SRC decides the direction: a file (.safetensors, .pt, .pth, .ckpt) or a folder.
+    """
+    if source.is_dir():
+        if overrides or config or genes:
+            raise GiJaxError("a model folder has its own configuration and genes; leave these options out")
+        options = {}
+        if verify is not None:
+            read_meta(verify)  # before anything is written
+    else:
+        options = {"genes": genes, "overrides": overrides or ()}
+        if config is not None:
+            options["stated"] = read_stated(config)
+        elif verify is not None:  # a recorded case names the constructor's arguments
+            options["stated"] = GoldenCase.load(verify).stated
+    result = convert_model(source, target, **options)
+    for note in result.notes:
+        CONSOLE.print(note)
+    CONSOLE.print(f"{source} -> {target}")
+    if verify is not None and not _show_case(verify, "float64", brief=False, weights=result.weights):
+        raise typer.Exit(1)
+
+
+def verify(
+    folders: Annotated[
+        list[Path], typer.Argument(help="Recorded cases, or folders of them.", metavar="DIR...")
+    ],
+    precision: Annotated[str, typer.Option(help="float64 or float32.", metavar="TYPE")] = "float64",
+    brief: Annotated[
+        bool, typer.Option("--brief", help="One line a case, and the arrays that fail.")
+    ] = False,
+) -> None:
+    """Compare recorded PyTorch values with this implementation, array by array; exit code 1 unless equal."""
+    one_of("--precision", precision, DTYPES)
+    cases = [case for folder in folders for case in _cases(folder)]
+    if not cases:
+        raise GiJaxError(f"{folders[0]}: holds no recorded case; expected a folder with case.json")
+    passed = sum(_show_case(case, precision, brief=brief) for case in cases)
+    if len(cases) > 1:
+        CONSOLE.print(f"{passed} of {len(cases)} cases pass")
+    if passed < len(cases):
+        raise typer.Exit(1)
+
+
+def _cases(folder: Path) -> list[Path]:
+    if folder.is_file():  # a shell's `golden/*` brings the README along
+        CONSOLE.print(f"{folder}: is not a folder, left out")
+        return []
+    inside = sorted(path.parent for path in folder.glob("*/case.json"))
+    if inside and not (folder / "case.json").exists():
+        return inside
+    read_meta(folder)
+    return [folder]
+
+
+def _show_case(folder: Path, precision: str, *, brief: bool, weights: Weights | None = None) -> bool:
+    try:
+        results = verify_case(folder, DTYPES[precision], weights=weights)
+    except GiJaxError as error:
+        CONSOLE.print(f"FAIL {folder.name}: {error}", style="red")
+        return False
+    shown = [result for result in results if not (brief and result.passed)]
+    if shown:
+        CONSOLE.print(f"{folder.name} in {precision}: largest error, largest recorded entry, array")
+    for result in shown:
+        CONSOLE.print(_line(result), style=None if result.passed else "red")
+    bad = first_difference(results)
+    if bad is None:
+        CONSOLE.print(f"PASS {folder.name}: {len(results)} arrays", style="green")
+    else:
+        failed = sum(not result.passed for result in results)
+        CONSOLE.print(
+            f"FAIL {folder.name}: {failed} of {len(results)} arrays; the first, in the order of computation, "
+            f"is {bad.kind} {bad.name}",
+            style="red",
+        )
+    return bad is None
+
+
+def _line(result: ArrayResult) -> str:
+    verdict = "PASS" if result.passed else "FAIL"
+    return f"  {verdict}  {result.error:8.1e}  {result.scale:8.1e}  {result.kind} {result.name}"

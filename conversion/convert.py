@@ -1,0 +1,140 @@
+"""A torchcell checkpoint -> a model folder, and back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+
+from conversion.architecture import Architecture
+from conversion.golden import Weights
+from conversion.resolve import Stated, resolve
+from conversion.state_dict_files import SUFFIXES, read_state_dict, write_state_dict
+from conversion.to_flax import step_counters, to_flax
+from conversion.to_torch import to_torch
+from gi_jax.data.gene_list import GeneList, load_gene_list
+from gi_jax.data.transforms import LabelTransform
+from gi_jax.errors import GiJaxError
+from gi_jax.predict.bundle import ModelBundle, load_bundle, save_bundle
+
+# Beside the model: what PyTorch's state dict holds and no computation uses.
+TORCH = "torch.json"
+
+
+class Conversion(NamedTuple):
+    """A converted model and what its owner should know."""
+
+    weights: Weights
+    notes: tuple[str, ...]
+
+
+def torch_to_folder(
+    source: Path,
+    folder: Path,
+    *,
+    stated: Stated | None = None,
+    genes: Path | None = None,
+    overrides: Sequence[str] = (),
+) -> Conversion:
+    """Writes a model folder from a `.safetensors`, `.pt`, `.pth` or Lightning `.ckpt` file.
+
+    Args:
+      stated, overrides: see `resolve`.
+      genes: gene list in the order of the checkpoint's gene ids, which a checkpoint does not hold.
+
+    Raises:
+      GiJaxError: anything that does not fit; then nothing is written.
+    """
+    if folder.exists() and (folder.is_file() or any(folder.iterdir())):
+        raise GiJaxError(f"{folder}: exists and is not an empty folder; choose another name")
+    file = read_state_dict(source)
+    config, architecture, unused = resolve(file.tensors, stated, overrides)
+    variables = to_flax(file.tensors, architecture)
+    gene_list, notes = _genes(genes, architecture.gene_num)
+    if file.prefix:
+        notes.append(f"keys start with `{file.prefix}`, which was taken off")
+    if file.others:
+        notes.append(f"beside the model and not converted: {', '.join(file.others)}")
+    if unused:
+        notes.append(f"{stated.source}: without meaning here and not used: {', '.join(unused)}")
+    if stated and config.transforms.labels.strategy != "identity":
+        notes.append(
+            "a checkpoint does not hold the scale of its labels: predictions come out as the model's own, "
+            "unscaled; write center and scale into labels.json if you have them"
+        )
+    identity = LabelTransform("identity", (0.0,), (1.0,))
+    save_bundle(ModelBundle(config, gene_list, identity, {}, variables), folder)
+    extra = {
+        "edge_form": architecture.edge_form,
+        "num_batches_tracked": step_counters(file.tensors, architecture),
+    }
+    (folder / TORCH).write_text(json.dumps(extra, indent=1) + "\n")
+    return Conversion(Weights(architecture, variables), tuple(notes))
+
+
+def folder_to_torch(folder: Path, target: Path) -> Conversion:
+    """Writes the state dict of a model folder or a run folder, ready for `load_state_dict(strict=True)`.
+
+    Raises:
+      GiJaxError: no model folder, or a target of another kind than `.safetensors`, `.pt`, `.pth`.
+    """
+    with jax.enable_x64(True):  # keeps float64 weights as they are
+        bundle = load_bundle(folder)
+    extra = _extra(folder)
+    architecture = Architecture(
+        bundle.config.model, len(bundle.genes), bundle.config.cell_dataset.graphs, extra["edge_form"]
+    )
+    state_dict = to_torch(bundle.variables, architecture, extra["num_batches_tracked"])
+    write_state_dict(state_dict, target)
+    statistics = architecture.config.norm_statistics
+    notes = []
+    if statistics != "batch":
+        notes.append(
+            f"the model was made with norm statistics over the {statistics}; the original computes them over "
+            "the batch, so its numbers will differ"
+        )
+    return Conversion(Weights(architecture, bundle.variables), tuple(notes))
+
+
+def convert(source: Path, target: Path, **options: Any) -> Conversion:
+    """`torch_to_folder` for a file, `folder_to_torch` for a folder.
+
+    Raises:
+      GiJaxError: there is no such file or folder.
+    """
+    if source.is_dir():
+        return folder_to_torch(source, target)
+    if not source.exists():
+        raise GiJaxError(
+            f"{source}: no such file or folder; expected a state dict ({', '.join(SUFFIXES)}) or a model "
+            "folder"
+        )
+    return torch_to_folder(source, target, **options)
+
+
+def _genes(path: Path | None, gene_num: int) -> tuple[GeneList, list[str]]:
+    if path is None:
+        placeholders = GeneList(tuple(f"unnamed_{index}" for index in range(gene_num)))
+        return placeholders, [
+            f"a checkpoint does not name its {gene_num:,} genes: genes.txt holds placeholders; convert with "
+            "--genes FILE, one name a line in the order of training, to predict by name"
+        ]
+    genes = load_gene_list(path)
+    if len(genes) != gene_num:
+        raise GiJaxError(
+            f"{path}: lists {len(genes):,} genes, the checkpoint has {gene_num:,}; give the list it was "
+            "trained with"
+        )
+    return genes, []
+
+
+def _extra(folder: Path) -> dict[str, Any]:
+    path = folder / TORCH
+    defaults = {"edge_form": "literal", "num_batches_tracked": {}}
+    try:
+        return defaults | (json.loads(path.read_text()) if path.exists() else {})
+    except ValueError as error:
+        raise GiJaxError(f"{path}: is not readable JSON ({error}); delete it or restore it") from None

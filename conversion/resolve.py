@@ -1,0 +1,145 @@
+"""One configuration from what a state dict tells, what a torchcell YAML states and what the user adds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from conversion.architecture import Architecture, with_edge_form
+from conversion.infer import Inference, infer
+from gi_jax.config import RunConfig, parse_config
+from gi_jax.errors import GiJaxError
+
+ENCODER, LOCAL = "model.gene_encoder_config", "model.local_predictor_config"
+AGGREGATION = f"{ENCODER}.graph_aggregation_config"
+# What torchcell assumes where its YAML leaves out a setting that the keys do not tell.
+ORIGINAL_DEFAULTS: dict[str, Any] = {
+    "model.activation": "relu",
+    f"{ENCODER}.graph_aggregation_method": "sum",
+    f"{ENCODER}.add_self_loops": False,
+    f"{AGGREGATION}.num_heads": 4,
+    f"{AGGREGATION}.aggregation_norm": None,
+    f"{LOCAL}.num_heads": 4,
+}
+
+
+class Stated(NamedTuple):
+    """A configuration as text, and where it stands."""
+
+    text: str  # YAML
+    source: str
+
+
+class Resolved(NamedTuple):
+    """How a checkpoint's model is built here."""
+
+    config: RunConfig
+    architecture: Architecture
+    unused: tuple[str, ...]  # keys of the YAML without meaning here
+
+
+def resolve(
+    state_dict: Mapping[str, np.ndarray], stated: Stated | None = None, overrides: Sequence[str] = ()
+) -> Resolved:
+    """The configuration behind a PyTorch state dict.
+
+    What the keys and shapes tell is taken from them, and must not contradict what is stated. What they
+    do not tell must be stated: by the YAML, where torchcell's defaults fill its gaps, or by overrides.
+    Norm statistics are `batch`, as the originals ship, unless stated.
+
+    Args:
+      stated: a torchcell configuration, or one of this project.
+      overrides: `section.key=value`.
+
+    Raises:
+      GiJaxError: contradictions, or settings that nobody states; all are listed.
+    """
+    known = infer(state_dict)
+    text, source = stated or Stated("{}", "the command line")
+    said = _stated(text, overrides, source)
+    _check_agreement(known, said, source)
+    silent = [key for key in known.open if key not in said]
+    if stated is None and silent:
+        example = f"{silent[0]}={_yaml(ORIGINAL_DEFAULTS.get(silent[0], 'instance'))}"
+        raise GiJaxError(
+            f"the state dict does not tell {', '.join(silent)}; give the torchcell configuration with "
+            f"--config, or add each as KEY=VALUE, such as {example}"
+        )
+    settings = dict(known.told)
+    settings |= {key: ORIGINAL_DEFAULTS[key] for key in silent if key in ORIGINAL_DEFAULTS}
+    settings["cell_dataset.graphs"] = list(known.graph_names)
+    settings["model.norm_statistics"] = said.get("model.norm_statistics") or "batch"
+    assignments = [f"{key}={_yaml(value)}" for key, value in settings.items()]
+    loaded = parse_config(text, [*overrides, *assignments], source)
+    # A checkpoint path of the YAML is the original's own, not a folder of this project.
+    config = replace(loaded.config, model=replace(loaded.config.model, checkpoint_path=None))
+    architecture = Architecture(config.model, known.gene_num, known.graph_names)
+    return Resolved(config, with_edge_form(architecture, state_dict), loaded.unused)
+
+
+def read_stated(path: Path) -> Stated:
+    """The text of a configuration file."""
+    try:
+        return Stated(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise GiJaxError(f"{path}: cannot be read as a configuration file ({error})") from None
+
+
+def _stated(text: str, overrides: Sequence[str], source: str) -> dict[str, Any]:
+    """What is written down, by dotted key, references resolved."""
+    parse_config(text, overrides, source)  # complains in the configuration's own words
+    try:
+        values = OmegaConf.merge(OmegaConf.create(text), OmegaConf.from_dotlist(list(overrides)))
+        return _flat(OmegaConf.to_container(values, resolve=True))
+    except (OmegaConfBaseException, YAMLError) as error:
+        raise GiJaxError(f"{source}: {str(error).splitlines()[0]}") from None
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _check_agreement(known: Inference, stated: Mapping[str, Any], source: str) -> None:
+    channels = known.told["model.hidden_channels"]
+    # A width of null stands for the one it is derived from.
+    widths = {f"{ENCODER}.gin_hidden_dim": channels, f"{AGGREGATION}.pairwise_hidden_dim": channels // 2}
+
+    def spelled_out(key: str, value: Any) -> Any:
+        return widths[key] if value is None and key in widths else value
+
+    lines = [
+        f"{key}: the state dict has {_yaml(told)}, stated is {_yaml(stated[key])}"
+        for key, told in known.told.items()
+        if key in stated and spelled_out(key, stated[key]) != spelled_out(key, told)
+    ]
+    graphs = stated.get("cell_dataset.graphs")
+    eager = known.told["model.name"] == "eager_v1"  # whose keys name the network `physical` so
+    names = {name.removesuffix("_interaction") if eager else name for name in known.graph_names}
+    if graphs and {str(g).removesuffix("_interaction") if eager else str(g) for g in graphs} != names:
+        lines.append(
+            f"cell_dataset.graphs: the state dict has {', '.join(sorted(names))}, "
+            f"stated is {', '.join(sorted(map(str, graphs)))}"
+        )
+    if lines:
+        raise GiJaxError(
+            f"{source} and the state dict disagree; nothing was written:\n  " + "\n  ".join(lines)
+        )
+
+
+def _yaml(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return "null" if value is None else str(value).lower()
+    return "[" + ",".join(map(str, value)) + "]" if isinstance(value, (list, tuple)) else str(value)
