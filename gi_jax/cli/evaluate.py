@@ -15,7 +15,7 @@ from gi_jax.data.splits import load_split
 from gi_jax.predict.bundle import load_bundle
 from gi_jax.predict.predictor import Predictor
 from gi_jax.train.evaluation import evaluate as evaluate_table
-from gi_jax.train.evaluation import metrics_table
+from gi_jax.train.evaluation import print_evaluation
 from gi_jax.train.experiment import load_experiment
 from gi_jax.train.resume import check_same_genes
 from gi_jax.train.run import SPLIT, write_report
@@ -42,14 +42,14 @@ def evaluate(
     if genotypes is None:
         evaluation = evaluate_table(experiment, predictor, experiment.test)
         write_report(evaluation, experiment, run)
-        title = f"{len(evaluation.table):,} test genotypes ({experiment.split.kind} split)"
+        what = f"test genotypes ({experiment.split.kind} split)"
     else:
         table, report = load_genotypes(experiment.genes, [genotypes])
         known = seen_in_training(experiment.train, table)
         CONSOLE.print(f"{report}\n{known:,} of {len(table):,} genotypes were trained on")
         evaluation = evaluate_table(experiment, predictor, table)
-        title = f"{len(table):,} genotypes of {genotypes}"
-    CONSOLE.print(metrics_table(evaluation, title))
+        what = f"genotypes of {genotypes}"
+    print_evaluation(evaluation, what, CONSOLE)
 
 
 def seen_in_training(train: GenotypeTable, table: GenotypeTable) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from rich.table import Table
+from rich.console import Console
+from rich.table import Column, Table
 
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.models.baselines import fit_baselines
@@ -41,15 +43,14 @@ def evaluate(experiment: Experiment, predictor: Predictor, table: GenotypeTable)
     return Evaluation(table, predictions, metrics)
 
 
-def metrics_table(evaluation: Evaluation, title: str) -> Table:
-    """The comparison for the terminal."""
-    table = Table(title=title, title_justify="left")
-    table.add_column("")
-    for column in ("Pearson", "Spearman", "RMSE"):
-        table.add_column(column, justify="right")
+def print_evaluation(evaluation: Evaluation, what: str, console: Console) -> None:
+    """Shows the comparison on a terminal; `what` says which genotypes it is about."""
+    console.print(f"{len(evaluation.table):,} {what}", soft_wrap=True)
+    table = Table("", *(Column(name, justify="right") for name in ("Pearson", "Spearman", "RMSE")))
     for name, m in evaluation.metrics.items():
-        table.add_row(name, f"{m.pearson:.3f}", f"{m.spearman:.3f}", f"{m.rmse:.4g}")
-    return table
+        correlations = ("-" if math.isnan(value) else f"{value:.3f}" for value in (m.pearson, m.spearman))
+        table.add_row(name.replace("_", "-"), *correlations, f"{m.rmse:.4g}")
+    console.print(table)
 
 
 def write_evaluation(evaluation: Evaluation, genes: tuple[str, ...], folder: Path) -> None:

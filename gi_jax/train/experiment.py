@@ -88,7 +88,9 @@ def load_experiment(config: RunConfig, split: Split | None = None) -> Experiment
     check_no_leak(split, table)
     labels = config.transforms.labels
     transform = fit_label_transform(labels.strategy, table, split.train, per_study=labels.per_study)
-    model = build_model(config.model, gene_num=len(genes), graph_names=graph.names)
+    model = build_model(
+        config.model, gene_num=len(genes), graph_names=graph.names, precision=config.trainer.precision
+    )
     report = network_report + genotype_report
     return Experiment(config, genes, graph, table, split, transform, model, _loss(config), report)
 

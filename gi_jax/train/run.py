@@ -18,7 +18,7 @@ from gi_jax.predict.bundle import CONFIG, load_bundle, write_description
 from gi_jax.predict.cell import load_genes, network_fingerprints
 from gi_jax.predict.predictor import Predictor
 from gi_jax.train.checkpoint import Checkpoints
-from gi_jax.train.evaluation import MODEL, Evaluation, evaluate, metrics_table, write_evaluation
+from gi_jax.train.evaluation import MODEL, Evaluation, evaluate, print_evaluation, write_evaluation
 from gi_jax.train.experiment import Experiment, load_experiment
 from gi_jax.train.logging import JsonLines, Reporter, read_records
 from gi_jax.train.loop import Training
@@ -92,11 +92,7 @@ def train(config: RunConfig, folder: str | Path, *, resume: bool, console: Conso
     write_report(evaluation, experiment, folder)
     values = evaluation.metrics[MODEL]._asdict()
     reporter.record("test", progress.step, **{f"test_{name}": value for name, value in values.items()})
-    console.print(
-        metrics_table(
-            evaluation, f"{len(evaluation.table):,} test genotypes ({config.data.split.kind} split)"
-        )
-    )
+    print_evaluation(evaluation, f"test genotypes ({experiment.split.kind} split)", console)
     return RunResult(ended, evaluation, None)
 
 

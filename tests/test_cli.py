@@ -1,0 +1,161 @@
+"""The command line as a person or a script meets it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gi_jax.cli import main
+from gi_jax.data.splits import load_split
+
+CONFIG = str(Path(__file__).parents[1] / "configs" / "tiny.yaml")
+
+
+def gi_jax(capfd: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch, *arguments: object) -> tuple:
+    """Exit code, stdout and stderr of `gi-jax ARGUMENTS`."""
+    monkeypatch.setattr(sys, "argv", ["gi-jax", *map(str, arguments)])
+    with pytest.raises(SystemExit) as caught:
+        main()
+        sys.exit(0)
+    out, err = capfd.readouterr()
+    return caught.value.code or 0, out, err
+
+
+@pytest.fixture(scope="module")
+def trained(small_overrides: list[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of one epoch, trained by the command line in a process of its own."""
+    folder = tmp_path_factory.mktemp("cli") / "run"
+    command = [sys.executable, "-m", "gi_jax.cli", "train", "--config", CONFIG, "--out", str(folder)]
+    process = subprocess.run(
+        [*command, *small_overrides, "trainer.max_epochs=1"], capture_output=True, text=True, timeout=300
+    )
+    assert process.returncode == 0, process.stderr
+    assert process.stderr == ""
+    for part in ("sparse: kept 20 edges", "split random", "training ended: all 1 epochs done"):
+        assert part in process.stdout
+    table = process.stdout[process.stdout.index("10 test genotypes") :]
+    for name in ("model", "mean", "additive", "low_rank", "Pearson", "Spearman", "RMSE"):
+        assert name in table
+    assert f"report       {folder}/report.png\npredictions  {folder}/predictions.tsv" in table
+    return folder
+
+
+def test_evaluate_repeats_the_reported_numbers(trained: Path, capfd, monkeypatch) -> None:
+    before = {name: (trained / name).read_bytes() for name in ("evaluation.tsv", "predictions.tsv")}
+    code, out, err = gi_jax(capfd, monkeypatch, "evaluate", trained)
+    assert (code, err) == (0, "")
+    assert "10 test genotypes (random split)" in out
+    assert before == {name: (trained / name).read_bytes() for name in before}
+
+
+def test_evaluate_on_a_file_says_what_was_trained_on(
+    trained: Path, small_world: Path, tmp_path: Path, capfd, monkeypatch
+) -> None:
+    first_eleven = (small_world / "scores.tsv").read_text().splitlines()[:11]
+    (tmp_path / "some.tsv").write_text("\n".join(first_eleven) + "\n")
+    trained_on = int((load_split(trained / "split.npz").train < 10).sum())  # rows are lines of the file
+    code, out, _ = gi_jax(capfd, monkeypatch, "evaluate", trained, "--genotypes", tmp_path / "some.tsv")
+    assert code == 0
+    assert f"{trained_on} of 10 genotypes were trained on" in out
+    assert f"10 genotypes of {tmp_path / 'some.tsv'}" in out
+
+
+def test_predict_takes_genotypes_by_any_name_or_from_a_file(
+    trained: Path, tmp_path: Path, capfd, monkeypatch
+) -> None:
+    code, out, err = gi_jax(capfd, monkeypatch, "predict", trained, "g03,N07", "G12")
+    assert (code, err) == (0, "")
+    header, *rows = [line.split("\t") for line in out.splitlines()]
+    assert header == ["genes", "prediction"]
+    assert [row[0] for row in rows] == ["G03,G07", "G12"]
+    (tmp_path / "ask.tsv").write_text("genes\tnote\nG03,G07\ta\nG12\tb\n")
+    target = tmp_path / "answer.tsv"
+    code, out, err = gi_jax(
+        capfd, monkeypatch, "predict", trained, "--file", tmp_path / "ask.tsv", "--out", target
+    )
+    assert (code, out) == (0, "")
+    assert "columns not read: note" in err
+    assert target.read_text().splitlines() == ["\t".join(header), *("\t".join(row) for row in rows)]
+
+
+def test_inspect_counts_parameters_memory_and_operations(
+    small_overrides: list[str], capfd, monkeypatch
+) -> None:
+    code, out, _ = gi_jax(capfd, monkeypatch, "inspect", CONFIG, *small_overrides)
+    assert code == 0
+    counts = {
+        cells[0].strip(): cells[1].strip()
+        for cells in (line.strip("│┃").split("│") for line in out.splitlines())
+        if len(cells) == 2
+    }
+    # Derived by hand for the five-gene, two-network, 8-channel example of one layer; here N is 30
+    # (30 * 8 = 240 in place of 40).
+    assert counts["gene_embedding"] == "240"
+    assert counts["preprocessor"] == "160"
+    assert counts["convs"] == "322"
+    assert counts["gene_interaction_predictor"] == "370"
+    assert counts["global_aggregator"] == "113"
+    assert counts["global_interaction_predictor"] == "81"
+    assert counts["gate_mlp"] == "42"
+    assert counts["total"] == "1,328"
+    assert float(counts["of those per genotype"]) > 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("train", "--config", "nowhere.yaml", "--out", "x"), "nowhere.yaml: no such configuration file"),
+        (
+            ("train", "--config", CONFIG, "--out", "x", "model.layers=1"),
+            "nearest valid key is model.num_layers",
+        ),
+        (("train", "--config", CONFIG, "--out", "x", "data.genotypes=[]"), "no genotypes are named"),
+        (("train", "--config", CONFIG, "--out", "x", "cell_dataset.graphs=[]"), "names no gene network"),
+        (("train", "--config", CONFIG, "--out", "x", "cell_dataset.graphs=[fusion]"), "string9_1_fusion"),
+        (("evaluate", "nowhere"), "nowhere: no such folder"),
+        (("predict", "nowhere", "YAL001C"), "nowhere: no such folder"),
+        (("predict", "nowhere"), "give genotypes such as"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_exit_code_2(
+    arguments: tuple[str, ...], message: str, capfd, monkeypatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, _, err = gi_jax(capfd, monkeypatch, *arguments)
+    assert code == 2
+    assert err.startswith("error: ")
+    assert message in err
+    assert err.count("\n") == 1
+    assert "Traceback" not in err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_folder_that_cannot_be_made_is_one_sentence(
+    small_overrides: list[str], tmp_path: Path, capfd, monkeypatch
+) -> None:
+    (tmp_path / "file").write_text("")
+    out = tmp_path / "file" / "run"
+    code, _, err = gi_jax(capfd, monkeypatch, "train", "--config", CONFIG, "--out", out, *small_overrides)
+    assert code == 2
+    assert err.startswith("error: ")
+    assert str(tmp_path / "file") in err
+    assert err.count("\n") == 1
+
+
+WITHOUT_TORCH = """
+import sys
+class NoTorch:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("torch", "torch_geometric"):
+            raise ImportError(name)
+sys.meta_path.insert(0, NoTorch())
+import gi_jax, gi_jax.cli
+assert "torch" not in sys.modules
+"""
+
+
+def test_the_library_runs_without_torch() -> None:
+    subprocess.run([sys.executable, "-c", WITHOUT_TORCH], check=True, timeout=120)
