@@ -37,7 +37,7 @@ def trained(small_overrides: list[str], tmp_path_factory: pytest.TempPathFactory
     for part in ("sparse: kept 20 edges", "split random", "training ended: all 1 epochs done"):
         assert part in process.stdout
     table = process.stdout[process.stdout.index("10 test genotypes") :]
-    for name in ("model", "mean", "additive", "low_rank", "Pearson", "Spearman", "RMSE"):
+    for name in ("model", "mean", "additive", "low-rank", "Pearson", "Spearman", "RMSE"):
         assert name in table
     assert f"report       {folder}/report.png\npredictions  {folder}/predictions.tsv" in table
     return folder

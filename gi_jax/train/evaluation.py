@@ -38,7 +38,7 @@ def evaluate(experiment: Experiment, predictor: Predictor, table: GenotypeTable)
     predictions = {MODEL: predictor.predict_table(table)}
     train, val = (replace(part, score=experiment.labels(part)) for part in (experiment.train, experiment.val))
     for name, baseline in fit_baselines(BASELINES, train, val, experiment.graph).items():
-        predictions[name] = experiment.transform.inverse(baseline.predict(table.genes), codes)
+        predictions[name.replace("_", "-")] = experiment.transform.inverse(baseline.predict(table.genes), codes)
     metrics = {name: regression_metrics(values, table.score) for name, values in predictions.items()}
     return Evaluation(table, predictions, metrics)
 
@@ -49,7 +49,7 @@ def print_evaluation(evaluation: Evaluation, what: str, console: Console) -> Non
     table = Table("", *(Column(name, justify="right") for name in ("Pearson", "Spearman", "RMSE")))
     for name, m in evaluation.metrics.items():
         correlations = ("-" if math.isnan(value) else f"{value:.3f}" for value in (m.pearson, m.spearman))
-        table.add_row(name.replace("_", "-"), *correlations, f"{m.rmse:.4g}")
+        table.add_row(name, *correlations, f"{m.rmse:.4g}")
     console.print(table)
 
 

@@ -116,10 +116,10 @@ def test_the_folder_holds_the_whole_story(reference: Path, small_config: RunConf
     assert json.loads((reference / "labels.json").read_text())["kind"] == "standard"
     assert (reference / "report.png").read_bytes().startswith(b"\x89PNG")
     header, *rows = [line.split("\t") for line in (reference / "predictions.tsv").read_text().splitlines()]
-    assert header == ["genes", "study", "measured", "model", "mean", "additive", "low_rank"]
+    assert header == ["genes", "study", "measured", "model", "mean", "additive", "low-rank"]
     assert len(rows) == 10
     evaluation = [line.split("\t")[0] for line in (reference / "evaluation.tsv").read_text().splitlines()]
-    assert evaluation == ["model", "model", "mean", "additive", "low_rank"]
+    assert evaluation == ["model", "model", "mean", "additive", "low-rank"]
     epochs = read_records(reference / "metrics.jsonl", "epoch")
     assert [record["step"] for record in epochs] == [5, 10, 15]
     assert epochs[-1]["train_loss"] < epochs[0]["train_loss"]
