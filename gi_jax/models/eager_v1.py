@@ -71,7 +71,7 @@ class EagerV1(nn.Module):
         states = NodeStates(embedding[:, None])  # [N, 1, H]
         if train and c.norm == "batch":  # statistics count a gene once for every genotype that keeps it
             states = states.dense(b)
-        rows = select._replace(statistics="node") if c.norm == "layer" else select
+        rows = select.replace(statistics="node") if c.norm == "layer" else select
         states = Preprocessor(h, c.norm, c.activation, c.dropout, name="preprocessor")(states, rows, train)
         layers = [states.dense(b)]
         encoder = replace(c.gene_encoder_config, encoder_type="gatv2")

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import jax.numpy as jnp
+from flax import struct
 from jax import Array
 
 from gi_jax.ops.node_states import NodeStates
@@ -24,10 +25,11 @@ from gi_jax.ops.segment import segment_sum
 EPSILON = 1e-5
 
 
-class RowSelection(NamedTuple):
+@struct.dataclass
+class RowSelection:
     """Which rows count in a statistic, and how they are grouped."""
 
-    statistics: str  # batch | genotype | node
+    statistics: str = struct.field(pytree_node=False)  # batch | genotype | node
     valid: Array  # [B] bool, padding genotypes never count
     keep: Array | None = None  # [N, 1 + B], if given only rows with 1 count (dense states)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -126,6 +127,27 @@ def test_fresh_model_and_its_running_statistics_over_kept_genes():
         expected = 0.9 * expected + 0.1 * value.mean(axis=0)
     found = changed["batch_stats"]["preprocessor"]["norm"]["mean"]
     np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13)
+
+
+def test_recomputing_in_the_backward_pass_changes_nothing():
+    graph, batch = cell_graph(EDGES, N), genotype_batch(GENOTYPES, N)
+    config = replace(CONFIG, norm="batch", num_layers=1)
+    shapes = jax.eval_shape(EagerV1(config, N, NAMES).init, jax.random.key(0), graph, batch)
+    rng = np.random.default_rng(1)
+    variables = jax.tree.map(lambda leaf: jnp.asarray(rng.uniform(0.1, 0.5, leaf.shape)), shapes)
+
+    def step(remat):
+        def loss(params):
+            model = EagerV1(replace(config, remat=remat), N, NAMES)
+            given = variables | {"params": params}
+            out, changed = model.apply(given, graph, batch, train=True, mutable="batch_stats")
+            return (out.gene_interaction**2).sum(), changed
+
+        return quick_jit(jax.grad(loss, has_aux=True))(variables["params"])
+
+    plain = step("none")
+    for remat in ("layer", "full"):
+        chex.assert_trees_all_close(step(remat), plain, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize(
