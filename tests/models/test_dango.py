@@ -1,4 +1,4 @@
-"""Dango: missing networks, sets of genes, a loss without [N, N] arrays; recorded values are in tests/parity."""
+"""Dango: missing networks, sets of genes, a loss without [N, N] arrays; tests/parity has recorded values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""EagerV1: what the shared masked graph must mean; recorded values are in tests/parity."""
+"""EagerV1: what the shared masked graph must mean; tests/parity has recorded values."""
 
 from __future__ import annotations
 
