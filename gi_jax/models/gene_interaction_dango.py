@@ -79,11 +79,14 @@ class GeneInteractionDango(nn.Module):
       config: the `model:` block.
       gene_num: N.
       graph_names: the networks that the model has parameters for, in order.
+      half: encoder states and matrix products in bfloat16; parameters, norms, softmaxes, sums over
+        messages and genes, and everything after pooling stay in float32.
     """
 
     config: ModelConfig
     gene_num: int
     graph_names: tuple[str, ...]
+    half: bool = False
 
     @nn.compact
     def __call__(
@@ -114,7 +117,7 @@ class GeneInteractionDango(nn.Module):
         shortcut = capacity is not None and c.gene_encoder_config.encoder_type == "gin"
         change = changed_rows(graph, batch, capacity) if shortcut else None
 
-        shared = NodeStates(embedding[:, None])  # [N, 1, H]
+        shared = NodeStates(embedding[:, None].astype(jnp.bfloat16 if self.half else embedding.dtype))
         states = Preprocessor(h, c.norm, c.activation, c.dropout, name="preprocessor")(shared, select, train)
         layers, weights = [states], []
         layer_type = nn.remat(EncoderLayer, static_argnums=(6,)) if c.remat == "full" else EncoderLayer
@@ -132,7 +135,7 @@ class GeneInteractionDango(nn.Module):
             )(graph, states if first else states.dense(b), keep, select, change if first else None, train)
             layers.append(states)
             weights += [] if attention is None else [attention]
-        wildtype = states.wildtype  # [N, H]
+        wildtype = states.wildtype.astype(embedding.dtype)  # [N, H]
 
         z_w, z_i = AttentionalPooling(h, c.activation, c.dropout, name="global_aggregator")(
             states, keep, train, change and change.shared

@@ -38,7 +38,7 @@ class CrossAttention(nn.Module):
             for part in jnp.split(projected, 3, axis=-1)
         )  # [..., G, A, H / A]
         logits = jnp.einsum("...gad,...kad->...agk", query, key) / (h // self.num_heads) ** 0.5
-        weights = jax.nn.softmax(logits, axis=-1)  # [..., A, G, G]
+        weights = wide_softmax(logits)  # [..., A, G, G]
         mixed = jnp.einsum("...agk,...kad->...gad", dropout(weights, self.dropout, keys()), value)
         return out(mixed.reshape(x.shape)).mean(axis=-2), weights.mean(axis=-3)
 
@@ -89,7 +89,7 @@ class PairwiseInteraction(nn.Module):
         bias = score_hidden(last.bias)  # [P, K']
         scored = jnp.einsum("...pk,pkj->...pj", hidden, kernel) + bias
         scored = jnp.concatenate([scored, score_hidden(mean)[..., None, :]], axis=-2)  # [..., P + 1, K']
-        weights = jax.nn.softmax(score_out(act(scored))[..., 0], axis=-1)  # [..., P + 1]
+        weights = wide_softmax(score_out(act(scored))[..., 0])  # [..., P + 1]
         pair_weights = weights[..., :-1]
         mixed = jnp.einsum("...pk,pkh->...h", pair_weights[..., None] * hidden, last.kernel)
         return mixed + pair_weights @ last.bias + weights[..., -1:] * mean, weights
@@ -110,3 +110,9 @@ def _first_layer(x: Array, layer: Linear) -> Array:
 def _identity(num_pairs: int, channels: int, dtype: jnp.dtype) -> Linear:
     eye = jnp.broadcast_to(jnp.eye(channels, dtype=dtype), (num_pairs, channels, channels))
     return Linear(eye, jnp.zeros((num_pairs, channels), dtype))
+
+
+def wide_softmax(logits: Array) -> Array:
+    """Softmax over the last axis, formed in float32 for half-precision logits, in their dtype."""
+    wide = logits.astype(jnp.float32) if logits.dtype == jnp.bfloat16 else logits
+    return jax.nn.softmax(wide, axis=-1).astype(logits.dtype)

@@ -67,8 +67,14 @@ class Norm(nn.Module):
 def normalise(
     kind: str, parameters: NormParameters, states: NodeStates, select: RowSelection
 ) -> tuple[NodeStates, Moments | None]:
-    """Applies a norm of the given kind; the moments are those of a batch norm in training."""
-    p = parameters
+    """Applies a norm of the given kind; the moments are those of a batch norm in training.
+
+    Statistics of half-precision states are taken in the precision of the parameters.
+    """
+    p, dtype = parameters, states.columns.dtype
+    if dtype == jnp.bfloat16:
+        wide, moments = normalise(kind, p, states.map(lambda x: x.astype(jnp.float32)), select)
+        return wide.map(lambda x: x.astype(dtype)), moments
     if kind == "layer":
         return ops.layer_norm(states, select, p.scale, p.bias), None
     if kind == "batch":

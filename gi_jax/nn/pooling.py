@@ -37,4 +37,6 @@ class AttentionalPooling(nn.Module):
         transform = LinearParameters(h, h, name="transform")()
         gate = states.map(lambda x: score(dropout(act(hidden(x)), self.dropout, keys()))[..., 0])
         values = states.map(lambda x: dropout(act(transform(x)), self.dropout, keys()))
+        # Half-precision states are summed over thousands of genes: in the precision of the parameters.
+        gate, values = (s.map(lambda x: x.astype(score.kernel.dtype)) for s in (gate, values))
         return pool(gate, values, keep, shared)

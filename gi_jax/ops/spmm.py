@@ -33,7 +33,7 @@ def spmm(adjacency: Adjacency, x: Array) -> Array:
     if adjacency.num_edges == 0:
         return jnp.zeros_like(x)
     flat = x.reshape(x.shape[0], -1)  # [N, C]
-    return _spmm(adjacency, flat).reshape(x.shape)
+    return _spmm(adjacency, flat).astype(x.dtype).reshape(x.shape)
 
 
 @jax.custom_vjp
@@ -41,12 +41,13 @@ def _spmm(adjacency: Adjacency, x: Array) -> Array:
     return _product(adjacency, x, transpose=False)
 
 
-def _forward(adjacency: Adjacency, x: Array) -> tuple[Array, Adjacency]:
-    return _spmm(adjacency, x), adjacency
+def _forward(adjacency: Adjacency, x: Array) -> tuple[Array, tuple[Adjacency, Array]]:
+    return _spmm(adjacency, x), (adjacency, jnp.zeros(0, x.dtype))
 
 
-def _backward(adjacency: Adjacency, cotangent: Array) -> tuple[None, Array]:
-    return None, _product(adjacency, cotangent, transpose=True)
+def _backward(saved: tuple[Adjacency, Array], cotangent: Array) -> tuple[None, Array]:
+    adjacency, like = saved
+    return None, _product(adjacency, cotangent.astype(like.dtype), transpose=True).astype(like.dtype)
 
 
 _spmm.defvjp(_forward, _backward)
@@ -60,6 +61,7 @@ def _product(adjacency: Adjacency, x: Array, *, transpose: bool) -> Array:
         indptr, columns, rows = adjacency.indptr_t, adjacency.receivers_t, adjacency.senders_t
     else:
         indptr, columns, rows = adjacency.indptr, adjacency.senders, adjacency.receivers
+    x = x.astype(_accumulator(x.dtype))
     if adjacency.backend == "bcsr":
         ones = jnp.ones(columns.shape, x.dtype)
         matrix = sparse.BCSR((ones, columns, indptr), shape=(n, n), indices_sorted=True)
@@ -68,16 +70,20 @@ def _product(adjacency: Adjacency, x: Array, *, transpose: bool) -> Array:
 
 
 def _dense_product(dense: Array, x: Array, *, transpose: bool) -> Array:
-    # Small integer counts are exact in bfloat16, so the matrix stays at two bytes an entry and the
-    # product accumulates in the dtype of x.
+    # Small integer counts are exact in bfloat16, so the matrix is stored at two bytes an entry.
     contract = 0 if transpose else 1
     return jax.lax.dot_general(
         dense.astype(x.dtype),
         x,
         (((contract,), (0,)), ((), ())),
         precision=jax.lax.Precision.HIGHEST,
-        preferred_element_type=x.dtype,
+        preferred_element_type=_accumulator(x.dtype),
     )
+
+
+def _accumulator(dtype: jnp.dtype) -> jnp.dtype:
+    """Sums of half-precision messages are formed in float32."""
+    return jnp.float32 if dtype == jnp.bfloat16 else dtype
 
 
 def with_backend(graph: CellGraph, backend: str = "auto", platform: str | None = None) -> CellGraph:
@@ -116,5 +122,5 @@ def masked_spmm(adjacency: Adjacency, x: Array, keep: Array) -> Array:
       x: `[N, C, H]`, one column per pass or genotype.
       keep: `[N, C]`, 1 for a kept gene, 0 for a deleted one, in the dtype of `x`.
     """
-    keep = keep[..., None]  # [N, C, 1]
+    keep = keep[..., None].astype(x.dtype)  # [N, C, 1]
     return keep * spmm(adjacency, keep * x)
