@@ -78,6 +78,9 @@ class AttentionalPooling(nn.Module):
         self.aggregator = pyg.AttentionalAggregation(gate_nn=self.gate_nn, nn=self.transform_nn)
 
     def forward(self, x: Tensor, sample: Tensor | None = None, num_samples: int = 1) -> Tensor:
+        if sample is None:  # one sample needs no scatter, and a constant index stops torch.compile on CPU
+            weights = F.softmax(self.gate_nn(x), dim=0)  # [N, 1]
+            return (weights * self.transform_nn(x)).sum(dim=0, keepdim=True)  # [1, H]
         return self.aggregator(x, index=sample, dim_size=num_samples)  # [B, H]
 
 
