@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from flax import linen as nn
 
-from gi_jax.config import ModelConfig
+from gi_jax.config import RunConfig
 from gi_jax.data.genotype_files import genotypes_from_names
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.data.networks import CellGraph
@@ -19,14 +20,16 @@ from gi_jax.predict.cell import load_graph, network_fingerprints
 from gi_jax.predict.forward import TableForward
 
 
-def prediction_config(config: ModelConfig, norm_statistics: str | None = None) -> ModelConfig:
-    """The model configuration to predict with.
+def prediction_model(config: RunConfig, graph: CellGraph, norm_statistics: str | None = None) -> nn.Module:
+    """The model of a run, to predict with.
 
     A model trained with norm statistics over the batch would let a prediction depend on its batch
     mates, so it predicts with those of each genotype by itself unless told otherwise.
     """
-    default = "genotype" if config.norm_statistics == "batch" else config.norm_statistics
-    return replace(config, norm_statistics=norm_statistics or default)
+    trained = config.model.norm_statistics
+    used = norm_statistics or ("genotype" if trained == "batch" else trained)
+    model = replace(config.model, norm_statistics=used)
+    return build_model(model, graph.num_genes, graph.names, precision=config.trainer.precision)
 
 
 class Predictor:
@@ -35,7 +38,7 @@ class Predictor:
     Args:
       bundle: the model and its surroundings.
       graph: its networks; loaded as the bundle's configuration says if not given.
-      norm_statistics: `batch`, `genotype` or `node`; see `prediction_config`.
+      norm_statistics: `batch`, `genotype` or `node`; see `prediction_model`.
 
     Raises:
       GiJaxError: a network is not the one that the model was trained with.
@@ -53,8 +56,7 @@ class Predictor:
                 f"the network '{changed[0]}' has other edges than the one this model was trained with; "
                 "restore its file or train again"
             )
-        config = prediction_config(bundle.config.model, norm_statistics)
-        self.model = build_model(config, gene_num=len(bundle.genes), graph_names=self.graph.names)
+        self.model = prediction_model(bundle.config, self.graph, norm_statistics)
 
     @classmethod
     def load(cls, folder: str | Path, norm_statistics: str | None = None) -> Predictor:

@@ -38,7 +38,9 @@ def evaluate(experiment: Experiment, predictor: Predictor, table: GenotypeTable)
     predictions = {MODEL: predictor.predict_table(table)}
     train, val = (replace(part, score=experiment.labels(part)) for part in (experiment.train, experiment.val))
     for name, baseline in fit_baselines(BASELINES, train, val, experiment.graph).items():
-        predictions[name.replace("_", "-")] = experiment.transform.inverse(baseline.predict(table.genes), codes)
+        predictions[name.replace("_", "-")] = experiment.transform.inverse(
+            baseline.predict(table.genes), codes
+        )
     metrics = {name: regression_metrics(values, table.score) for name, values in predictions.items()}
     return Evaluation(table, predictions, metrics)
 

@@ -10,9 +10,8 @@ import jax
 import numpy as np
 
 from gi_jax.errors import GiJaxError
-from gi_jax.models import build_model
 from gi_jax.predict.forward import TableForward
-from gi_jax.predict.predictor import prediction_config
+from gi_jax.predict.predictor import prediction_model
 from gi_jax.train.batches import num_batches
 from gi_jax.train.checkpoint import Checkpoints
 from gi_jax.train.experiment import Experiment
@@ -59,9 +58,7 @@ class Training:
         task, epochs = self.config.regression_task, self.config.trainer.max_epochs
         self.rate = LearningRate(task, self.steps, epochs, progress)
         self.val = experiment.val
-        model = build_model(
-            prediction_config(self.config.model), len(experiment.genes), experiment.graph.names
-        )
+        model = prediction_model(self.config, experiment.graph)
         self.validate = TableForward(model, experiment.graph, self.val, self.config.data_module.batch_size)
         self._started = time.monotonic() - progress.seconds
         self._compiling = True

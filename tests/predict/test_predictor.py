@@ -90,6 +90,12 @@ def test_a_model_with_batch_statistics_predicts_each_genotype_by_itself_and_says
     assert asked.notes == Predictor(bundle).notes == ()
 
 
+def test_a_model_trained_in_half_precision_predicts_in_it(bundle: ModelBundle) -> None:
+    trainer = replace(bundle.config.trainer, precision="bf16")
+    assert Predictor(replace(bundle, config=replace(bundle.config, trainer=trainer))).model.half
+    assert not Predictor(bundle).model.half
+
+
 def test_other_genes_under_the_weights_are_refused(folder: Path) -> None:
     lines = (folder / "genes.txt").read_text().splitlines()
     (folder / "genes.txt").write_text("\n".join(lines[::-1]) + "\n")
