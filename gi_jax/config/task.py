@@ -123,7 +123,7 @@ class RegressionTaskConfig:
     frozen: tuple[str, ...] = ()  # parts that keep the weights they start from, e.g. gene_embedding
 
     def __post_init__(self) -> None:
-        one_of("regression_task.loss", self.loss, LOSSES)
+        one_of("regression_task.loss", self.loss, (*LOSSES, "dango"))
         at_least("regression_task.warmup_steps", self.warmup_steps, 0)
         if self.clip_grad_norm and not self.clip_grad_norm_max_norm > 0:
             raise GiJaxError(

@@ -20,14 +20,14 @@ from gi_jax.data.load_report import LoadReport
 from gi_jax.data.networks import CellGraph
 from gi_jax.data.splits import Split, k_fold_splits, split_genotypes
 from gi_jax.data.transforms import LabelTransform, fit_label_transform
-from gi_jax.losses import LOSSES, Loss, make_loss
 from gi_jax.models import build_model
 from gi_jax.predict.cell import load_genes, load_graph, network_fingerprints
+from gi_jax.train.objective import Objective, make_objective
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """The genes, networks, genotypes, split and label transform of a run, its model and its loss."""
+    """The genes, networks, genotypes, split and label transform of a run, its model and its objective."""
 
     config: RunConfig
     genes: GeneList
@@ -36,7 +36,7 @@ class Experiment:
     split: Split
     transform: LabelTransform  # fitted on the training rows
     model: nn.Module
-    loss: Loss
+    objective: Objective
     report: LoadReport
 
     @property
@@ -72,14 +72,14 @@ class Experiment:
 
 
 def load_experiment(config: RunConfig, split: Split | None = None) -> Experiment:
-    """Loads the data of a configuration, splits it, fits the label transform, builds model and loss.
+    """Loads the data of a configuration, splits it, fits the label transform, builds model and objective.
 
     Args:
       config: the run's.
       split: a saved split, drawn anew if not given.
 
     Raises:
-      GiJaxError: whatever is wrong with data, split, model or loss.
+      GiJaxError: whatever is wrong with data, split, model or objective.
     """
     genes = load_genes(config.data)
     graph, network_report = load_graph(config, genes)
@@ -92,7 +92,7 @@ def load_experiment(config: RunConfig, split: Split | None = None) -> Experiment
         config.model, gene_num=len(genes), graph_names=graph.names, precision=config.trainer.precision
     )
     report = network_report + genotype_report
-    return Experiment(config, genes, graph, table, split, transform, model, _loss(config), report)
+    return Experiment(config, genes, graph, table, split, transform, model, make_objective(config), report)
 
 
 def _filter(config: RunConfig) -> GenotypeFilter:
@@ -105,14 +105,6 @@ def _draw(config: RunConfig, table: GenotypeTable) -> Split:
     if s.folds is not None:
         return k_fold_splits(table, s.kind, seed=s.seed, folds=s.folds)[s.fold]
     return split_genotypes(table, s.kind, seed=s.seed, fractions=s.fractions)
-
-
-def _loss(config: RunConfig) -> Loss:
-    """The configured loss; schedules inside it span the run unless the options say otherwise."""
-    task = config.regression_task
-    known = {f.name for f in fields(LOSSES[task.loss])}
-    span = {"max_epochs": config.trainer.max_epochs} if "max_epochs" in known else {}
-    return make_loss(task.loss, **span | task.loss_options)
 
 
 def _sha256(*parts: bytes) -> str:

@@ -33,7 +33,7 @@ class Training:
     """One training from where it stands to its end, or to a signal.
 
     Args:
-      experiment: data, model and loss.
+      experiment: data, model and objective.
       state, progress: the start, fresh or restored.
       checkpoints: where states go.
       reporter: told of everything.

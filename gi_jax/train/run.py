@@ -106,7 +106,7 @@ def fresh_state(experiment: Experiment) -> TrainState:
         variables,
         config.regression_task,
         make_optimizer(config.regression_task, variables["params"]),
-        experiment.loss,
+        experiment.objective,
         embedding_dim=config.model.hidden_channels,
         batch_size=config.data_module.batch_size,
         seed=config.seed,

@@ -14,8 +14,8 @@ from jax import Array
 from gi_jax.config import RegressionTaskConfig
 from gi_jax.data.genotypes import genotype_batch
 from gi_jax.data.networks import CellGraph
-from gi_jax.losses import Loss
 from gi_jax.models import STAGES
+from gi_jax.train.objective import Objective
 
 CHECKS = (*STAGES, "loss", "gradient")
 
@@ -83,7 +83,7 @@ def init_state(
     variables: dict[str, Any],
     config: RegressionTaskConfig,
     optimizer: optax.GradientTransformation,
-    loss: Loss,
+    objective: Objective,
     *,
     embedding_dim: int,
     batch_size: int,
@@ -101,7 +101,7 @@ def init_state(
         params=copy(params),
         batch_stats=copy(variables.get("batch_stats", {})),
         moments=optimizer.init(params),
-        loss_state=loss.init(1, embedding_dim, dtype),
+        loss_state=objective.init(embedding_dim, dtype),
         accumulated=jax.tree.map(jnp.zeros_like, params) if config.grad_accumulation_schedule else None,
         num_accumulated=jnp.int32(0),
         num_updates=jnp.int32(0),

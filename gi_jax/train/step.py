@@ -13,9 +13,9 @@ from jax import Array
 
 from gi_jax.data.genotypes import GenotypeBatch
 from gi_jax.data.networks import CellGraph
-from gi_jax.losses import Loss
 from gi_jax.ops.changed_rows import Capacity
 from gi_jax.train.batches import TrainingData, rows_at, take_batch
+from gi_jax.train.objective import Objective
 from gi_jax.train.state import EpochSums, Failure, TrainState
 
 
@@ -41,7 +41,7 @@ Step = Callable[[TrainState, TrainingData, Array, CellGraph, StepInputs], tuple[
 
 def make_train_step(
     model: nn.Module,
-    loss: Loss,
+    objective: Objective,
     optimizer: optax.GradientTransformation,
     *,
     batch_size: int,
@@ -56,7 +56,7 @@ def make_train_step(
 
     Args:
       model: a model of `gi_jax.models`.
-      loss: a loss of `gi_jax.losses`.
+      objective: what to minimise.
       optimizer: gives the direction, see `make_optimizer`.
       batch_size: B.
       capacity: room for changed rows, None for the plain path.
@@ -73,7 +73,7 @@ def make_train_step(
         key = jax.random.fold_in(jax.random.wrap_key_data(state.rng), state.step)
         dropout_key, loss_key = jax.random.split(key)
 
-        def objective(params: Any) -> tuple[Array, tuple]:
+        def forward(params: Any) -> tuple[Array, tuple]:
             output, updated = model.apply(
                 {"params": params, "batch_stats": state.batch_stats},
                 graph,
@@ -83,19 +83,13 @@ def make_train_step(
                 rngs={"dropout": dropout_key},
                 mutable=["batch_stats"],
             )
-            value, loss_state, terms = loss.apply(
-                state.loss_state,
-                output.gene_interaction,
-                labels,
-                z_p=output.z_p,
-                valid=batch.valid,
-                key=loss_key,
-                epoch=inputs.epoch,
+            value, loss_state, terms = objective.apply(
+                state.loss_state, output, labels, batch, graph, loss_key, inputs.epoch
             )
             return value, (output, updated.get("batch_stats", {}), loss_state, terms)
 
         (value, (output, batch_stats, loss_state, terms)), gradient = jax.value_and_grad(
-            objective, has_aux=True
+            forward, has_aux=True
         )(state.params)
         norm = optax.tree.norm(gradient)
         new = _update(state, gradient, optimizer, inputs, ema_decay)

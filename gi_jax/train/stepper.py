@@ -20,7 +20,7 @@ class Stepper:
     """Runs training steps; compiles once, and again only if an epoch has a batch of unseen extent.
 
     Args:
-      experiment: the run's data, model and loss.
+      experiment: the run's data, model and objective.
       optimizer: see `make_optimizer`.
       state: any state of the run, for its dtype and key.
       row_need: what the step had room for in an earlier session; estimated if empty.
@@ -77,7 +77,7 @@ class Stepper:
         )
         step = make_train_step(
             self.experiment.model,
-            self.experiment.loss,
+            self.experiment.objective,
             self.optimizer,
             batch_size=self.batch_size,
             capacity=self.capacity,

@@ -14,6 +14,7 @@ from gi_jax.config import OptimizerConfig, RegressionTaskConfig
 from gi_jax.data.networks import cell_graph
 from gi_jax.losses import make_loss
 from gi_jax.train.batches import TrainingData
+from gi_jax.train.objective import PredictionLoss
 from gi_jax.train.optimizer import make_optimizer
 from gi_jax.train.state import CHECKS, TrainState, init_state, init_variables
 from gi_jax.train.step import Step, StepInputs, make_train_step
@@ -35,10 +36,10 @@ def begin(
 ) -> tuple[TrainState, Step]:
     model = model or AdditiveModel(N)
     variables = init_variables(model, GRAPH, seed=0)
-    optimizer, loss = make_optimizer(task, variables["params"]), make_loss(task.loss)
-    state = init_state(variables, task, optimizer, loss, embedding_dim=3, batch_size=batch_size, seed=0)
+    optimizer, objective = make_optimizer(task, variables["params"]), PredictionLoss(make_loss(task.loss))
+    state = init_state(variables, task, optimizer, objective, embedding_dim=3, batch_size=batch_size, seed=0)
     options = {"capacity": None, "ema_decay": task.ema_decay, "check_finite": check_finite}
-    step = make_train_step(model, loss, optimizer, batch_size=batch_size, **options)
+    step = make_train_step(model, objective, optimizer, batch_size=batch_size, **options)
     return state, jax.jit(step)
 
 
