@@ -7,7 +7,8 @@ the state after a training forward pass as in `post_state.safetensors`.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -153,10 +154,22 @@ def run_case_torch(
     `post_state` is None unless `mode` is "train".
     """
     model = build_model(kwargs, state_dict, dtype).train(mode == "train")
-    out = forward_loss(model, graphs, genotypes, targets, loss)
-    out["loss"].backward()
+    with single_thread():
+        out = forward_loss(model, graphs, genotypes, targets, loss)
+        out["loss"].backward()
     grads = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
     return _to_numpy(out), _to_numpy(grads), _to_numpy(model.state_dict()) if mode == "train" else None
+
+
+@contextmanager
+def single_thread() -> Iterator[None]:
+    """Run small tensors on one thread: on a busy machine the others cost far more than they bring."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def dango_loss_for(edge_types: Sequence[str]) -> dict[str, Any]:
