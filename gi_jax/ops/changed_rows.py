@@ -7,14 +7,16 @@ rows, flat and with a fixed capacity, so that one compiled program serves every 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from gi_jax.data.genotypes import GenotypeBatch
-from gi_jax.data.networks import Adjacency, CellGraph
+from gi_jax.data.networks import CellGraph
 from gi_jax.ops.segment import segment_sum
 
 
@@ -94,73 +96,96 @@ def changed_rows(graph: CellGraph, batch: GenotypeBatch, capacity: Capacity) -> 
         distinct = jnp.unique(genes, size=d + 1, fill_value=n)  # padding gene included, sorted last
         singles = jnp.full((d, genes.shape[1]), n, genes.dtype).at[:, 0].set(distinct[:d])
         own, genes = genes, jnp.concatenate([singles, genes])  # [D + B, S]
-    nothing = genes.shape[0] * n
-    found = [
-        _network_entries(graph, a, genes, d, listed, size)
-        for a, listed, size in zip(graph.networks, capacity.listed, capacity.networks, strict=True)
-    ]
-    keys = jnp.concatenate([f.keys for f in found])
-    union_keys, union_row, total = _distinct(keys, capacity.union, nothing)
-    overflow = total > capacity.union
-    networks, start = [], 0
-    for f in found:
-        size = f.keys.shape[0]
-        rows = _rows(f.keys, genes, n)
-        networks.append(NetworkChange(rows, f.source, f.row, f.lost, union_row[start : start + size]))
-        overflow |= f.overflow
-        start += size
-    union, shared = _rows(union_keys, genes, n), None
+    entries = _entries(graph, genes, capacity)
+    union_keys, union_row, total = _distinct(entries.keys, capacity.union, genes.shape[0] * n)
+    rows, union = _rows(entries.keys, genes, n), _rows(union_keys, genes, n)
+    overflow, shared = entries.overflow | (total > capacity.union), None
     if d:
         shared, num_joint = _shared_deletions(union_keys, total, own, distinct[:d], capacity, n)
         overflow |= (distinct[d] < n) | (num_joint > capacity.joint)
-    return BatchChange(tuple(networks), union, overflow, shared)
+    flat = NetworkChange(rows, entries.source, entries.row, entries.lost, union_row)
+    networks = tuple(
+        jax.tree.map(lambda a: a[end - size : end], flat)  # noqa: B023
+        for end, size in zip(np.cumsum(capacity.networks), capacity.networks, strict=True)
+    )
+    return BatchChange(networks, union, overflow, shared)
 
 
 class _Entries(NamedTuple):
-    keys: Array  # [R_g] distinct genotype * N + gene, sorted, then `nothing`
+    """Deleted genes and receivers, sorted; one fixed region per network, of the sizes R_g."""
+
+    keys: Array  # [sum of R_g] distinct genotype * N + gene, then `nothing` up to the region's end
     source: Array
-    row: Array
+    row: Array  # counted from the region's start
     lost: Array
-    overflow: Array
+    overflow: Array  # []
 
 
-def _network_entries(
-    graph: CellGraph, adjacency: Adjacency, genes: Array, num_singles: int, listed: int, size: int
-) -> _Entries:
+def _entries(graph: CellGraph, genes: Array, capacity: Capacity) -> _Entries:
     v, s = genes.shape
     n, nothing = graph.num_genes, v * graph.num_genes
-    flat = genes.reshape(-1)
-    start = adjacency.indptr_t.at[flat].get(mode="clip")
-    degree = adjacency.indptr_t.at[flat + 1].get(mode="clip") - start  # 0 for the padding gene
+    flat = jnp.append(genes.reshape(-1), n)  # the last one stands for the unused rest of a region
+    indptr = jnp.stack([a.indptr_t for a in graph.networks])  # [G, N + 1]
+    start = indptr.at[:, flat].get(mode="clip")
+    degree = indptr.at[:, flat + 1].get(mode="clip") - start  # [G, V S + 1], 0 for the padding gene
     count = jnp.where(flat < n, degree + 1, 0)  # the deleted gene itself, then its receivers
-    end = jnp.cumsum(count)
-    entry = jnp.arange(listed, dtype=jnp.int32)
-    deletion = jnp.repeat(jnp.arange(v * s, dtype=jnp.int32), count, total_repeat_length=listed)
-    within = entry - (end - count)[deletion]
-    used = entry < end[-1]
+    listed = np.array(capacity.listed)
+    rest = jnp.asarray(listed, jnp.int32) - count.sum(axis=1, dtype=jnp.int32)
+    overflow = (rest < 0).any()
+    count = count.at[:, -1].set(jnp.maximum(rest, 0)).reshape(-1)
+    first_edge = np.cumsum([0] + [a.num_edges for a in graph.networks[:-1]])
+    start = (start + jnp.asarray(first_edge, jnp.int32)[:, None]).reshape(-1)
+    receivers = jnp.concatenate([a.receivers_t for a in graph.networks] + [jnp.zeros(1, jnp.int32)])
+
+    size = int(listed.sum())
+    deletion = jnp.repeat(
+        jnp.arange(len(listed) * (v * s + 1), dtype=jnp.int32), count, total_repeat_length=size
+    )
+    within = jnp.arange(size, dtype=jnp.int32) - (jnp.cumsum(count, dtype=jnp.int32) - count)[deletion]
+    own = deletion % (v * s + 1)
+    used = own < v * s
     lost = used & (within > 0)
-    if adjacency.num_edges:
-        receiver = adjacency.receivers_t.at[start[deletion] + within - 1].get(mode="clip")
-    else:
-        receiver = jnp.zeros_like(entry)
-    source = flat[deletion]
-    gene = jnp.where(within > 0, receiver, source)
-    owner = deletion // s
-    overflow = end[-1] > listed
-    if num_singles:
-        used &= (owner < num_singles) | _two_deletions_meet(graph.affected, genes[owner], source, gene)
-        position = jnp.cumsum(used, dtype=jnp.int32) - 1
-        overflow |= position[-1] >= size
-        chosen = jnp.full(size, listed, jnp.int32).at[jnp.where(used, position, size)].set(entry, mode="drop")
-        take = lambda x, fill: x.at[chosen].get(mode="fill", fill_value=fill)  # noqa: E731
-        owner, gene, source, lost, used = (
-            take(x, fill) for x, fill in ((owner, 0), (gene, 0), (source, 0), (lost, False), (used, False))
+    source = flat[own]
+    gene = jnp.where(lost, receivers.at[start[deletion] + within - 1].get(mode="clip"), source)
+    owner = own // s
+    network, start_of = _region(capacity.networks)
+    if capacity.singles:
+        used &= (owner < capacity.singles) | _two_deletions_meet(
+            graph.affected, genes.at[owner].get(mode="clip"), source, gene
         )
+        listed_in, listed_start = _region(capacity.listed)
+        position = _count_in_region(used, listed_in, listed_start) - 1
+        room = jnp.asarray(capacity.networks, jnp.int32)[listed_in]
+        overflow |= (used & (position >= room)).any()
+        target = jnp.where(used & (position < room), start_of[listed_in] + position, sum(capacity.networks))
+        chosen = jnp.full(sum(capacity.networks), size, jnp.int32)
+        chosen = chosen.at[target].set(jnp.arange(size, dtype=jnp.int32), mode="drop")
+        used, lost = (a.at[chosen].get(mode="fill", fill_value=False) for a in (used, lost))
+        owner, gene, source = (a.at[chosen].get(mode="fill", fill_value=0) for a in (owner, gene, source))
     key = jnp.where(used, owner * n + gene, nothing).astype(jnp.int32)
-    key, order = jax.lax.sort((key, jnp.arange(size, dtype=jnp.int32)), num_keys=1)
-    row = jnp.cumsum(_first(key, nothing), dtype=jnp.int32) - 1
-    keys = _scatter_keys(key, row, size, nothing)
-    return _Entries(keys, jnp.where(lost, source, 0)[order], jnp.maximum(row, 0), lost[order], overflow)
+    _, key, order = jax.lax.sort((network, key, jnp.arange(key.size, dtype=jnp.int32)), num_keys=2)
+    first = _first(key, nothing).at[start_of].set(key[start_of] < nothing)
+    row = _count_in_region(first, network, start_of) - 1
+    keys = _scatter_keys(key, start_of[network] + row, key.size, nothing)
+    return _Entries(
+        keys, jnp.where(lost, source, 0)[order], jnp.maximum(row, 0).astype(jnp.int32), lost[order], overflow
+    )
+
+
+def _region(sizes: Sequence[int]) -> tuple[Array, Array]:
+    """The region of every entry of consecutive regions of the given sizes, and their starts `[G]`."""
+    # From an iota at run time: a constant of this length would be folded for seconds at compile time.
+    ends = np.cumsum(sizes)
+    entry = jnp.arange(int(ends[-1]), dtype=jnp.int32)
+    region = (entry[:, None] >= jnp.asarray(ends[:-1], jnp.int32)).sum(axis=1, dtype=jnp.int32)
+    return region, jnp.asarray(ends - np.asarray(sizes), jnp.int32)
+
+
+def _count_in_region(flags: Array, region: Array, start: Array) -> Array:
+    """Running count of set flags, from 0 in every region."""
+    count = jnp.cumsum(flags, dtype=jnp.int32)
+    before = jnp.where(start > 0, count[start - 1], 0)  # [G]
+    return count - before[region]
 
 
 def _two_deletions_meet(affected: Array, genes: Array, source: Array, gene: Array) -> Array:
@@ -172,6 +197,7 @@ def _two_deletions_meet(affected: Array, genes: Array, source: Array, gene: Arra
 
 
 def _first(sorted_keys: Array, nothing: int) -> Array:
+    """Flags the first of equal keys."""
     previous = jnp.concatenate([jnp.full(1, -1, sorted_keys.dtype), sorted_keys[:-1]])
     return (sorted_keys != previous) & (sorted_keys < nothing)
 
