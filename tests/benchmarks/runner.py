@@ -16,6 +16,12 @@ from tests.benchmarks.workload import MODES, Workload
 
 ROOT = Path(__file__).parents[2]
 Row = dict[str, Any]
+# Device memory as it is used, and compile times of a first run.
+ENVIRONMENT = {
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+    "JAX_ENABLE_COMPILATION_CACHE": "false",
+    "TORCHINDUCTOR_FORCE_DISABLE_CACHES": "1",
+}
 
 
 class Runner:
@@ -66,7 +72,7 @@ class Runner:
         result = self.folder / "result.json"
         result.unlink(missing_ok=True)
         command = [sys.executable, "-m", "tests.benchmarks.child", task.to_json(), str(result)]
-        environment = os.environ | {"XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+        environment = os.environ | ENVIRONMENT
         try:
             ended = subprocess.run(
                 command, cwd=ROOT, env=environment, timeout=self.patience, capture_output=True, text=True

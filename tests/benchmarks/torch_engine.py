@@ -10,6 +10,7 @@ from torch_geometric.nn import LayerNorm
 from tests.benchmarks.measure import Engine, timed
 from tests.benchmarks.workload import World
 from tests.reference.batch import batch_from, cell_graph_from
+from tests.reference.compiled import compile_model
 from tests.reference.dango import log_cosh
 from tests.reference.golden import build_model
 
@@ -27,7 +28,7 @@ def reference(world: World, batch: int, mode: str, compiled: bool) -> Engine:
     on_device = host if mode == "step" else host.to(device)
     labels = torch.as_tensor(world.labels[:batch, None]).to(device)
     optimizer = torch.optim.AdamW(parameters, lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    forward = torch.compile(model) if compiled else model
+    forward = compile_model(model) if compiled else model
 
     def run() -> tuple[torch.Tensor, torch.Tensor | None]:
         if mode == "forward":
