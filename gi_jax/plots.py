@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 INK, TRAIN, VAL = "#222222", "#8c8c8c", "#c2410c"
 
@@ -56,6 +57,7 @@ def _measured_against_predicted(axes: Axes, measured: np.ndarray, predicted: np.
     axes.set(
         xlim=limits, ylim=limits, xlabel="measured interaction score", ylabel="predicted interaction score"
     )
+    axes.set_aspect("equal")
     axes.set_title(f"{len(measured):,} test genotypes", loc="left")
 
 
@@ -66,13 +68,15 @@ def _training_curve(axes: Axes, epochs: Sequence[Mapping[str, Any]]) -> None:
         axes.plot(number, values, marker="o", markersize=3, color=color, label=label)
     axes.set(xlabel="epoch", ylabel="Pearson correlation")
     axes.set_title("training curve", loc="left")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False)
 
 
 def _pearson_by_model(axes: Axes, pearson: Mapping[str, float]) -> None:
     values = [0.0 if np.isnan(value) else value for value in pearson.values()]
     drawn = axes.barh(list(pearson), values, color=[VAL] + [TRAIN] * (len(pearson) - 1))
-    axes.bar_label(drawn, [f"{value:.3f}" for value in pearson.values()], padding=3)
+    labels = ["-" if np.isnan(value) else f"{value:.3f}" for value in pearson.values()]
+    axes.bar_label(drawn, labels, padding=3)
     axes.invert_yaxis()
     axes.margins(x=0.15)
     axes.set(xlabel="Pearson correlation")

@@ -36,11 +36,14 @@ class TrainerConfig:
     checkpoint_every_n_steps: int = 500  # besides the one at every epoch's end
     log_every_n_steps: int = 20
     check_finite: bool = True  # stop at the first step that is not finite, naming stage and genotypes
+    loggers: tuple[str, ...] = ()  # tensorboard | wandb, beside terminal and metrics.jsonl
     compilation_cache: str | None = "~/.cache/gi_jax/compiled"  # null: compile anew in every run
 
     def __post_init__(self) -> None:
         one_of("trainer.precision", self.precision, PRECISIONS)
         object.__setattr__(self, "precision", PRECISIONS[self.precision])
+        for logger in self.loggers:
+            one_of("an entry of trainer.loggers", logger, ("tensorboard", "wandb"))
         for key in ("max_epochs", "check_val_every_n_epoch", "checkpoint_every_n_steps", "log_every_n_steps"):
             at_least(f"trainer.{key}", getattr(self, key), 1)
         at_least("trainer.max_seconds", self.max_seconds, 1)

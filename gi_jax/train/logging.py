@@ -5,22 +5,18 @@ from __future__ import annotations
 import json
 import math
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
 from rich.text import Text
 
+from gi_jax.train.sinks import Sink
+
 SECONDS_BETWEEN_LINES = 15.0  # of plain progress
-
-
-class Sink(Protocol):
-    """Where metrics go beside the terminal."""
-
-    def write(self, record: dict[str, Any]) -> None:
-        """Takes one record: `kind`, `step`, and numbers by name."""
 
 
 class JsonLines:
@@ -44,14 +40,16 @@ class JsonLines:
                     kept.append(line + "\n")
         path.write_text("".join(kept))
 
-    def write(self, record: dict[str, Any]) -> None:
-        """Appends one record."""
+    def write(self, record: Mapping[str, Any]) -> None:
         plain = {
             key: None if isinstance(value, float) and not math.isfinite(value) else value
             for key, value in record.items()
         }
         with self.path.open("a") as file:
             file.write(json.dumps(plain) + "\n")
+
+    def close(self) -> None:
+        """Every line is on disk already."""
 
 
 def read_records(path: Path, kind: str) -> list[dict[str, Any]]:
@@ -82,6 +80,11 @@ class Reporter:
         """Hands one record to every sink."""
         for sink in self.sinks:
             sink.write({"kind": kind, "step": step, **values})
+
+    def close(self) -> None:
+        """Closes every sink."""
+        for sink in self.sinks:
+            sink.close()
 
     def __enter__(self) -> Reporter:
         if self.console.is_terminal:

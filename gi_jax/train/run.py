@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from signal import Signals
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from gi_jax.config import RunConfig
 from gi_jax.config.paths import with_absolute_paths
+from gi_jax.config.schema import plain
 from gi_jax.data.splits import load_split
 from gi_jax.errors import GiJaxError
 from gi_jax.plots import plot_report
@@ -32,6 +34,7 @@ from gi_jax.train.resume import (
     flat,
 )
 from gi_jax.train.signals import StopSignals
+from gi_jax.train.sinks import make_sinks
 from gi_jax.train.state import TrainState, init_state, init_variables
 
 METRICS, PREDICTIONS, REPORT, SPLIT = "metrics.jsonl", "predictions.tsv", "report.png", "split.npz"
@@ -59,8 +62,7 @@ def train(config: RunConfig, folder: str | Path, *, resume: bool, console: Conso
       GiJaxError: the folder holds a run and `resume` is off; the run was started with another
         configuration or other data; anything that is wrong with configuration, data or checkpoints.
     """
-    folder = Path(folder)
-    config = with_absolute_paths(config)
+    folder, config = Path(folder), with_absolute_paths(config)
     resuming = (folder / CONFIG).exists()
     if resuming and not resume:
         raise GiJaxError(f"{folder}: holds a run already; continue it with --resume, or name another folder")
@@ -70,8 +72,8 @@ def train(config: RunConfig, folder: str | Path, *, resume: bool, console: Conso
     experiment = load_experiment(config, load_split(folder / SPLIT) if resuming else None)
     reporter = Reporter(console)
     reporter.say(f"{experiment.report}\n{experiment.split}")
-    checkpoints = Checkpoints(folder, experiment.identity())
     state, progress = fresh_state(experiment), Progress()
+    checkpoints = Checkpoints(folder, experiment.identity())
     restored = checkpoints.restore(state) if resuming else None
     if restored is not None:
         check_same_data(folder, restored.identity, experiment.identity())
@@ -80,18 +82,20 @@ def train(config: RunConfig, folder: str | Path, *, resume: bool, console: Conso
     experiment.split.save(folder / SPLIT)
     networks = network_fingerprints(experiment.graph)
     write_description(folder, config, experiment.genes, experiment.transform, networks)
-    reporter.sinks = (JsonLines(folder / METRICS, keep_until=progress.step if restored else -1),)
-    with StopSignals() as signals, reporter:
-        training = Training(experiment, state, progress, checkpoints, reporter, signals)
-        ended = training.run()
-    if ended is None:
-        text = f"stopped by {signals.received.name}, state saved at step {progress.step:,}"
-        return RunResult(text, None, signals.received)
-    reporter.say(f"training ended: {ended}")
-    evaluation = evaluate_run(experiment, folder)
-    write_report(evaluation, experiment, folder)
-    values = evaluation.metrics[MODEL]._asdict()
-    reporter.record("test", progress.step, **{f"test_{name}": value for name, value in values.items()})
+    lines = JsonLines(folder / METRICS, keep_until=progress.step if restored else -1)
+    reporter.sinks = (lines, *make_sinks(config.trainer.loggers, folder, plain(config)))
+    with closing(reporter):
+        with StopSignals() as signals, reporter:
+            training = Training(experiment, state, progress, checkpoints, reporter, signals)
+            ended = training.run()
+        if ended is None:
+            text = f"stopped by {signals.received.name}, state saved at step {progress.step:,}"
+            return RunResult(text, None, signals.received)
+        reporter.say(f"training ended: {ended}")
+        evaluation = evaluate_run(experiment, folder)
+        write_report(evaluation, experiment, folder)
+        values = evaluation.metrics[MODEL]._asdict()
+        reporter.record("test", progress.step, **{f"test_{name}": value for name, value in values.items()})
     print_evaluation(evaluation, f"test genotypes ({experiment.split.kind} split)", console)
     return RunResult(ended, evaluation, None)
 
