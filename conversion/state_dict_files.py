@@ -53,7 +53,7 @@ def write_state_dict(tensors: Mapping[str, np.ndarray], path: str | Path) -> Non
     path = Path(path)
     if path.suffix == ".safetensors":
         # A file holds every tensor once; PyTorch's tied ones become equal copies.
-        save_file({key: np.ascontiguousarray(value) for key, value in tensors.items()}, path)
+        save_file({key: np.asarray(value, order="C") for key, value in tensors.items()}, path)
     elif path.suffix in (".pt", ".pth"):
         torch = _torch(path)
         torch.save({key: _to_tensor(torch, value) for key, value in tensors.items()}, path)

@@ -10,7 +10,7 @@ import numpy as np
 from jax.typing import DTypeLike
 from safetensors.numpy import load_file
 
-from conversion.golden import Arrays, GoldenCase, Weights, read_meta, run_case
+from conversion.golden import Arrays, GoldenCase, GoldenRun, Weights, read_meta, run_case
 from conversion.replay_loss import replay_loss_case
 from conversion.torch_keys import COUNTER
 
@@ -80,10 +80,7 @@ def verify_case(
     """
     folder = Path(folder)
     meta = read_meta(folder)
-    exact = np.dtype(dtype) == np.float64
     expected = dict(np.load(folder / "outputs.npz"))
-    recorded = {} if exact else meta.get("float32_max_abs_error", {})
-    tolerance = OUTPUT_TOLERANCE if exact else FLOAT32_TOLERANCE
     if meta["model"] == "loss":
         return _verify_loss(folder, expected, dtype)
     run = run_case(
@@ -93,15 +90,35 @@ def verify_case(
         gradients=gradients,
         weights=weights,
     )
-    results = []
-    for name in sorted(expected, key=stage):
-        own_error = 2 * recorded.get(name, 0.0)
-        results.append(_compare("output", name, run.outputs.get(name), expected[name], tolerance, own_error))
-    if gradients:
-        own_error = 0.0 if exact else 2 * meta.get("float32_grad_max_abs_error", 0.0)
-        results += _compare_gradients(run.grads, load_file(folder / "grads.safetensors"), dtype, own_error)
     after = folder / "post_state.safetensors"
-    for name, value in (load_file(after) if after.exists() else {}).items():
+    recorded = GoldenRun(
+        expected,
+        load_file(folder / "grads.safetensors") if gradients else {},
+        load_file(after) if after.exists() else {},
+    )
+    if np.dtype(dtype) == np.float64:
+        return compare(run, recorded, dtype)
+    own = {name: 2 * error for name, error in meta.get("float32_max_abs_error", {}).items()}
+    return compare(run, recorded, dtype, own, 2 * meta.get("float32_grad_max_abs_error", 0.0))
+
+
+def compare(
+    run: GoldenRun,
+    recorded: GoldenRun,
+    dtype: DTypeLike,
+    own_errors: Mapping[str, float] | None = None,
+    own_gradient_error: float = 0.0,
+) -> list[ArrayResult]:
+    """All arrays of a run beside the recorded ones; `own_errors` is what the recorder itself is off."""
+    exact = np.dtype(dtype) == np.float64
+    tolerance = OUTPUT_TOLERANCE if exact else FLOAT32_TOLERANCE
+    results = []
+    for name in sorted(recorded.outputs, key=stage):
+        value, error = recorded.outputs[name], (own_errors or {}).get(name, 0.0)
+        results.append(_compare("output", name, run.outputs.get(name), value, tolerance, error))
+    if recorded.grads:
+        results += _compare_gradients(run.grads, recorded.grads, dtype, own_gradient_error)
+    for name, value in recorded.post_state.items():
         if not name.endswith(COUNTER):  # no computation here counts steps
             results.append(_compare("state", name, run.post_state.get(name), value, tolerance, 0.0))
     return results

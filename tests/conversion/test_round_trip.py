@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import cache
-from pathlib import Path
 
 import jax
 import numpy as np
 import pytest
 
-from conversion.golden import GoldenCase, read_meta
+from conversion.golden import GoldenCase
 from conversion.to_flax import step_counters, to_flax
 from conversion.to_torch import to_torch
 from conversion.torch_keys import edge_key
 from gi_jax.errors import GiJaxError
-
-GOLDEN = Path(__file__).parents[1] / "golden"
-CASES = sorted(path.name for path in GOLDEN.glob("*/") if read_meta(path)["model"] != "loss")
+from tests.conversion.cases import MODEL_CASES, assert_bit_equal, load
 
 
-@cache
-def load(name: str) -> GoldenCase:
-    return GoldenCase.load(GOLDEN / name)
-
-
-def assert_bit_equal(actual: dict[str, np.ndarray], expected: dict[str, np.ndarray]) -> None:
-    assert set(actual) == set(expected)
-    for key, array in expected.items():
-        assert actual[key].dtype == array.dtype, key
-        assert actual[key].shape == array.shape, key
-        assert actual[key].tobytes() == array.tobytes(), key
-
-
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", MODEL_CASES)
 def test_round_trip_is_bit_equal(name: str) -> None:
     case = load(name)
     variables = to_flax(case.state_dict, case.architecture)

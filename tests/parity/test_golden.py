@@ -1,0 +1,93 @@
+"""Every recorded case of the original models and losses, value by value."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from conversion.golden import GoldenCase, read_meta, run_case
+from conversion.to_flax import to_flax
+from conversion.verify import OUTPUT_TOLERANCE, ArrayResult, first_difference, verify_case
+from gi_jax.data.genotypes import genotype_batch
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+CASES = sorted(path.parent.name for path in GOLDEN.glob("*/case.json"))
+LAZY = [name for name in CASES if read_meta(GOLDEN / name)["model"] == "lazy"]
+
+
+def assert_passes(results: list[ArrayResult]) -> None:
+    bad = first_difference(results)
+    assert bad is None, (
+        f"the first array that differs, in the order of computation, is {bad.kind} {bad.name}: off by "
+        f"{bad.error:.2e} where {bad.allowed:.2e} is allowed, largest recorded entry {bad.scale:.2e}"
+    )
+
+
+def test_all_kinds_are_here() -> None:
+    assert {read_meta(GOLDEN / name)["model"] for name in CASES} == {"lazy", "eager_v1", "dango", "loss"}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_values_and_gradients_in_float64(name: str) -> None:
+    results = verify_case(GOLDEN / name)
+    assert_passes(results)
+    kinds = {result.kind for result in results}
+    meta = read_meta(GOLDEN / name)
+    assert kinds == {"output", "gradient"} | ({"state"} if meta.get("mode") == "train" else set())
+
+
+@pytest.mark.parametrize("name", LAZY)
+def test_first_layer_shortcut_in_float64(name: str) -> None:
+    assert_passes(verify_case(GOLDEN / name, first_layer_shortcut=True))
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_values_in_float32(name: str) -> None:
+    assert_passes(verify_case(GOLDEN / name, np.float32, gradients=False))
+
+
+@pytest.mark.parametrize("name", ["lazy_layer_train", "v1_batch_silu_h1_train", "dango_missing_network"])
+def test_gradients_in_float32(name: str) -> None:
+    assert_passes(verify_case(GOLDEN / name, np.float32))
+
+
+class CompiledAndNot(chex.TestCase):
+    """The same values whether a model is compiled or runs operation by operation."""
+
+    @chex.variants(with_jit=True, without_jit=True)
+    def test_outputs(self) -> None:
+        folder = GOLDEN / "lazy_layer_relu_sum"
+        recorded = dict(np.load(folder / "outputs.npz"))
+        run = run_case(GoldenCase.load(folder), gradients=False, wrap=self.variant)
+        scale = {name: max(np.abs(array).max(initial=0), 1e-300) for name, array in recorded.items()}
+        chex.assert_trees_all_close(
+            {name: run.outputs[name] / scale[name] for name in recorded},
+            {name: recorded[name] / scale[name] for name in recorded},
+            rtol=0,
+            atol=OUTPUT_TOLERANCE,
+        )
+
+
+def test_one_trace_serves_all_batches_of_a_shape() -> None:
+    case = GoldenCase.load(GOLDEN / "lazy_layer_relu_sum")
+    model = case.architecture.model
+    variables = jax.tree.map(jnp.asarray, to_flax(case.state_dict, case.architecture))
+    chex.clear_trace_counter()
+
+    @jax.jit
+    @chex.assert_max_traces(n=1)
+    def predict(variables, graph, batch):
+        return model.apply(variables, graph, batch).gene_interaction
+
+    batches = [
+        genotype_batch(genotypes, 7, set_size=3, batch_size=3)
+        for genotypes in ([[1], [0, 3], [0, 2, 4]], [[], [6]], [[5, 4, 3], [], [2]])
+    ]
+    first, *_ = [predict(variables, case.graph, batch) for batch in batches]
+    recorded = np.load(GOLDEN / "lazy_layer_relu_sum" / "outputs.npz")["gene_interaction"]
+    np.testing.assert_allclose(first, recorded, rtol=1e-5)
