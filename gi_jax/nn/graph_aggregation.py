@@ -31,7 +31,8 @@ class CrossAttention(nn.Module):
         table = self.param(
             "graph_embeddings", nn.initializers.normal(0.02), (self.num_networks, self.channels)
         )
-        projected = LinearParameters(h, 3 * h, name="in")()(x + table[:g].astype(x.dtype))  # [..., G, 3 H]
+        project = LinearParameters(h, 3 * h, init="attention", name="in")()
+        projected = project(x + table[:g].astype(x.dtype))  # [..., G, 3 H]
         out = LinearParameters(h, h, name="out")()
         query, key, value = (
             part.reshape(*x.shape[:-1], self.num_heads, h // self.num_heads)

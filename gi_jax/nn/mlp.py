@@ -48,7 +48,8 @@ class LinearParameters(nn.Module):
     """Declares a linear layer, or a stack of them with leading axes `stack`.
 
     Initial values: `kaiming` (zero bias); `uniform`, as PyTorch's Linear; `glorot`, as the linear
-    layers inside PyTorch Geometric's GATv2Conv (bias as for `uniform`).
+    layers inside PyTorch Geometric's GATv2Conv (bias as for `uniform`); `attention`, as the input
+    projection of PyTorch's MultiheadAttention (Glorot, zero bias).
     """
 
     inputs: int
@@ -64,6 +65,7 @@ class LinearParameters(nn.Module):
             "kaiming": (kaiming_normal_fan_out, nn.initializers.zeros),
             "uniform": (uniform, uniform),
             "glorot": (glorot_uniform, uniform),
+            "attention": (glorot_uniform, nn.initializers.zeros),
         }[self.init]
         kernel = self.param("kernel", kernel_init, (*self.stack, self.inputs, self.outputs))
         bias = self.param("bias", bias_init, (*self.stack, self.outputs)) if self.use_bias else None

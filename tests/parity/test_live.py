@@ -34,13 +34,21 @@ EXAMPLES = settings(
 
 
 def make_case(
-    model: str, kwargs: dict[str, Any], networks: tuple[str, ...], mode: str, seed: int
+    model: str,
+    kwargs: dict[str, Any],
+    networks: tuple[str, ...],
+    seed: int,
+    *,
+    mode: str = "eval",
+    missing: str = "",
+    sizes: tuple[int, ...] = (2, 0, 3, 1),
 ) -> GoldenCase:
     """Random weights, edges (repeated ones and self loops among them), genotypes and targets."""
     rng = np.random.default_rng(seed)
     n = kwargs["gene_num"]
-    genotypes = [rng.permutation(n)[:size].tolist() for size in rng.permutation([0, 1, 2, 3])]
-    graphs = {name: rng.integers(0, n, (2, count)) for name, count in zip(networks, (20, 9, 0), strict=False)}
+    genotypes = [rng.permutation(n)[:size].tolist() for size in sizes]
+    counts = zip(networks, (20, 9, 0), strict=False)
+    graphs = {name: rng.integers(0, n, (2, count)) for name, count in counts if name != missing}
     targets = rng.normal(size=len(genotypes) if model == "dango" else (len(genotypes), 1))
     meta = {
         "model": model,
@@ -117,27 +125,41 @@ def eager_kwargs(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-MODES, SEEDS = st.sampled_from(("eval", "train")), st.integers(0, 2**20)
+SEEDS = st.integers(0, 2**20)
+DATA = st.fixed_dictionaries(
+    {
+        "mode": st.sampled_from(("eval", "train")),
+        "sizes": st.sampled_from(((2, 0, 3, 1), (0, 0), (3,), (1, 1), (2, 0))),
+    }
+)
 
 
-@settings(EXAMPLES, max_examples=6)
-@given(kwargs=lazy_kwargs(), mode=MODES, seed=SEEDS, shortcut=st.booleans())
-def test_gene_interaction_dango(kwargs: dict[str, Any], mode: str, seed: int, shortcut: bool) -> None:
-    case = make_case("lazy", kwargs, NETWORKS, mode, seed)
+@settings(EXAMPLES, max_examples=8)
+@given(
+    kwargs=lazy_kwargs(),
+    seed=SEEDS,
+    data=DATA,
+    missing=st.sampled_from(("", *NETWORKS)),
+    shortcut=st.booleans(),
+)
+def test_gene_interaction_dango(
+    kwargs: dict[str, Any], seed: int, data: dict[str, Any], missing: str, shortcut: bool
+) -> None:
+    case = make_case("lazy", kwargs, NETWORKS, seed, missing=missing, **data)
     assert_equal_to_reference(case, first_layer_shortcut=shortcut)
 
 
 @settings(EXAMPLES, max_examples=3)
-@given(kwargs=eager_kwargs(), mode=MODES, seed=SEEDS)
-def test_eager_v1(kwargs: dict[str, Any], mode: str, seed: int) -> None:
-    assert_equal_to_reference(make_case("eager_v1", kwargs, EAGER_NETWORKS, mode, seed))
+@given(kwargs=eager_kwargs(), seed=SEEDS, data=DATA)
+def test_eager_v1(kwargs: dict[str, Any], seed: int, data: dict[str, Any]) -> None:
+    assert_equal_to_reference(make_case("eager_v1", kwargs, EAGER_NETWORKS, seed, **data))
 
 
 @settings(EXAMPLES, max_examples=2)
-@given(gene_num=st.integers(5, 8), heads=st.sampled_from((1, 2, 4)), seed=SEEDS)
-def test_dango(gene_num: int, heads: int, seed: int) -> None:
-    kwargs = {"gene_num": gene_num, "edge_types": list(NETWORKS), "hidden_channels": 8, "num_heads": heads}
-    assert_equal_to_reference(make_case("dango", kwargs, NETWORKS, "eval", seed))
+@given(heads=st.sampled_from((1, 2, 4)), seed=SEEDS, missing=st.sampled_from(("", *NETWORKS)))
+def test_dango(heads: int, seed: int, missing: str) -> None:
+    kwargs = {"gene_num": 7, "edge_types": list(NETWORKS), "hidden_channels": 8, "num_heads": heads}
+    assert_equal_to_reference(make_case("dango", kwargs, NETWORKS, seed, missing=missing))
 
 
 TRAINED = {
@@ -172,7 +194,7 @@ RATE, DECAY, STEPS = 1e-2, 1e-2, 10
 @pytest.mark.parametrize("model", TRAINED)
 def test_ten_steps_of_adamw_end_in_the_same_parameters(model: str) -> None:
     kwargs, networks = TRAINED[model]
-    case = make_case(model, kwargs, networks, "train", seed=3)
+    case = make_case(model, kwargs, networks, seed=3, mode="train")
     expected = _train_torch(case)
     actual = _train_jax(case)
     start = {key: np.asarray(value, np.float64) for key, value in case.state_dict.items()}
