@@ -20,7 +20,7 @@ from gi_jax.predict.predictor import Predictor
 def predict(
     run: Annotated[Path, typer.Argument(help="Folder of a run or of a model.", metavar="RUN")],
     genotypes: Annotated[
-        list[str] | None, typer.Argument(help="Deleted genes, as YAL001C,YBL002W.", metavar="[GENOTYPE]...")
+        list[str] | None, typer.Argument(help="Deleted genes, as YAL001C,YBL002W.", metavar="GENOTYPE")
     ] = None,
     file: Annotated[
         Path | None, typer.Option(help="Table with a column `genes`, one genotype a row.", metavar="FILE")

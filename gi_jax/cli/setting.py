@@ -15,7 +15,7 @@ from gi_jax.config import RunConfig, load_config
 CONSOLE = Console(highlight=False)
 
 Overrides = Annotated[
-    list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Overrides such as model.num_layers=3.")
+    list[str] | None, typer.Argument(metavar="KEY=VALUE", help="Overrides such as model.num_layers=3.")
 ]
 
 

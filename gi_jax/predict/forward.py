@@ -33,6 +33,9 @@ def forward_batch(
     return model.apply(variables, graph, batch, capacity=capacity).gene_interaction[:, 0]
 
 
+FEW = 8  # genotypes; computing all their rows takes less than compiling for just the changed ones
+
+
 class TableForward:
     """Predicts every genotype of one table, in its order; compiled once, called with any weights.
 
@@ -46,9 +49,10 @@ class TableForward:
 
     def __init__(self, model: nn.Module, graph: CellGraph, table: GenotypeTable, batch_size: int) -> None:
         self.model, self.graph, self.size = model, graph, len(table)
-        batch_size = min(batch_size, len(table))
+        # Powers of two, so that small queries of any size share a handful of programs.
+        batch_size = min(batch_size, 1 << (len(table) - 1).bit_length())
         order = padded_order(np.arange(len(table)), batch_size)
-        needs = changed_row_needs(model.config, graph, table.genes, batch_size)
+        needs = changed_row_needs(model.config, graph, table.genes, batch_size) if len(table) > FEW else None
         need = needs and needs.largest(order, batch_size)
         self.capacity = choose_capacity(needs, need, graph.num_genes, batch_size)
         padding = np.full((len(order) - len(table), table.genes.shape[1]), graph.num_genes)

@@ -18,6 +18,7 @@ from gi_jax.data.transforms import LabelTransform
 from gi_jax.models import build_model
 from gi_jax.predict import ModelBundle, load_bundle, save_bundle
 from gi_jax.predict.cell import load_genes, load_graph, network_fingerprints
+from gi_jax.predict.forward import forward_batch
 from gi_jax.train.state import init_variables
 
 TRANSFORM = LabelTransform("standard", (0.5, 10.0), (2.0, 3.0), ("one", "two"))
@@ -74,6 +75,16 @@ def test_more_genotypes_than_a_batch_holds_are_predicted_in_order(folder: Path) 
     together = predictor.predict(names, study="one")
     apart = [predictor.predict(names[i : i + 1], study="one")[0] for i in (0, 17, 35)]
     np.testing.assert_allclose(together[[0, 17, 35]], apart, rtol=1e-4)
+
+
+def test_small_queries_share_programs(folder: Path) -> None:
+    predictor = Predictor.load(folder)
+    genes = [f"G{i:02}" for i in range(8)]
+    predictor.predict(genes[:3], study="one")
+    compiled = forward_batch._cache_size()
+    for query in ([genes[7], genes[5], genes[1], genes[0]], genes[2:5]):
+        predictor.predict(query, study="one")
+    assert forward_batch._cache_size() == compiled
 
 
 def test_a_model_with_batch_statistics_predicts_each_genotype_by_itself_and_says_so(
