@@ -12,7 +12,7 @@ demo: $(VENV)/.installed
 	$(BIN)/gi-jax train --config $(CONFIG) --out $(RUN) --resume
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

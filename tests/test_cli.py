@@ -33,7 +33,6 @@ def trained(small_overrides: list[str], tmp_path_factory: pytest.TempPathFactory
         [*command, *small_overrides, "trainer.max_epochs=1"], capture_output=True, text=True, timeout=300
     )
     assert process.returncode == 0, process.stderr
-    assert process.stderr == ""
     for part in ("sparse: kept 20 edges", "split random", "training ended: all 1 epochs done"):
         assert part in process.stdout
     table = process.stdout[process.stdout.index("10 test genotypes") :]

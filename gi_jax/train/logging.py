@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TextColumn
+from rich.table import Column
 from rich.text import Text
 
 from gi_jax.train.sinks import Sink
@@ -88,7 +89,7 @@ class Reporter:
 
     def __enter__(self) -> Reporter:
         if self.console.is_terminal:
-            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), _Figures())
+            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(10), _Figures())
             self._bar = Progress(*columns, console=self.console, transient=True)
             self._bar.start()
             self._task = self._bar.add_task("compiling", total=None)
@@ -113,9 +114,8 @@ class Reporter:
         seconds_left: float,
     ) -> None:
         """Shows where the training stands: batches done, loss, Pearson, genotypes/s, time left."""
-        figures = (
-            f"loss {loss:.4f}  Pearson {pearson:.3f}  {rate:,.0f} genotypes/s  {clock(seconds_left)} left"
-        )
+        # Fits into 80 columns together with the bar.
+        figures = f"loss {loss:.3f} Pearson {pearson:.3f} {rate:,.0f} genotypes/s {clock(seconds_left)} left"
         if self._bar is not None:
             self._bar.update(
                 self._task, description=f"epoch {epoch}", completed=done, total=total, figures=figures
@@ -126,6 +126,9 @@ class Reporter:
 
 
 class _Figures(ProgressColumn):
+    def get_table_column(self) -> Column:
+        return Column(no_wrap=True)
+
     def render(self, task: Task) -> Text:
         return Text(task.fields.get("figures", ""))
 

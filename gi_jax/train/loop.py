@@ -149,12 +149,13 @@ class Training:
         labels = self.validate(self.state.variables).astype(np.float64)
         metrics = regression_metrics(self.experiment.transform.inverse(labels, val.study), val.score)
         loss, pearson = epoch_summary(self.state.sums)
-        bar = self.config.trainer.early_stopping.min_delta + (
-            -math.inf if progress.best_pearson is None else progress.best_pearson
-        )
         # The first weights are saved whatever their Pearson, which is NaN for constant predictions.
-        better = metrics.pearson > bar or progress.best_step is None
-        progress.stale_epochs = 0 if better else progress.stale_epochs + 1
+        better = progress.best_step is None or metrics.pearson > _or_lowest(progress.best_pearson)
+        demanded = _or_lowest(progress.early_stopping_pearson) + self.config.trainer.early_stopping.min_delta
+        if metrics.pearson > demanded:
+            progress.early_stopping_pearson, progress.stale_epochs = metrics.pearson, 0
+        else:
+            progress.stale_epochs += 1
         self._read_clock()
         if better:
             progress.best_pearson = metrics.pearson if math.isfinite(metrics.pearson) else None
@@ -241,3 +242,7 @@ class Training:
     def _out_of_time(self) -> bool:
         limit = self.config.trainer.max_seconds
         return limit is not None and self.progress.seconds >= limit
+
+
+def _or_lowest(pearson: float | None) -> float:
+    return -math.inf if pearson is None else pearson

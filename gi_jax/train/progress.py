@@ -16,7 +16,8 @@ class Progress:
     best_pearson: float | None = None  # on the validation split
     best_epoch: int | None = None
     best_step: int | None = None
-    stale_epochs: int = 0  # validations since the best one
+    early_stopping_pearson: float | None = None  # the last one that rose by `min_delta`
+    stale_epochs: int = 0  # validations since that one
     seconds: float = 0.0  # of training, over all sessions of the run
     row_need: list[int] = field(default_factory=list)  # what the compiled step has room for
     schedule: Any = None  # memory of the learning-rate schedule

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from contextlib import closing
 from pathlib import Path
 from signal import Signals
@@ -91,7 +92,10 @@ def train(config: RunConfig, folder: str | Path, *, resume: bool, console: Conso
         if ended is None:
             text = f"stopped by {signals.received.name}, state saved at step {progress.step:,}"
             return RunResult(text, None, signals.received)
-        reporter.say(f"training ended: {ended}")
+        reporter.say(
+            f"training ended: {ended}; best validation Pearson {progress.best_pearson or math.nan:.4f} "
+            f"in epoch {progress.best_epoch + 1}"
+        )
         evaluation = evaluate_run(experiment, folder)
         write_report(evaluation, experiment, folder)
         values = evaluation.metrics[MODEL]._asdict()

@@ -43,10 +43,10 @@ def _advance(reporter: Reporter) -> None:
 
 def test_a_terminal_gets_a_bar_with_loss_pearson_rate_and_time_left() -> None:
     out = io.StringIO()
-    with Reporter(Console(file=out, force_terminal=True, width=120)) as reporter:
+    with Reporter(Console(file=out, force_terminal=True, width=80)) as reporter:
         _advance(reporter)
     shown = out.getvalue()
-    for part in ("epoch 2/9", "loss 0.2500", "Pearson 0.500", "1,234 genotypes/s", "1:01:01 left"):
+    for part in ("epoch 2/9", "loss 0.250", "Pearson 0.500", "1,234 genotypes/s", "1:01:01 left"):
         assert part in shown
 
 
@@ -57,7 +57,7 @@ def test_elsewhere_lines_come_now_and_then_without_control_characters(monkeypatc
         assert out.getvalue() == ""  # too soon after the start
         monkeypatch.setattr("gi_jax.train.logging.SECONDS_BETWEEN_LINES", 0.0)
         _advance(reporter)
-    expected = "epoch 2/9  batch 3/7  loss 0.2500  Pearson 0.500  1,234 genotypes/s  1:01:01 left\n"
+    expected = "epoch 2/9  batch 3/7  loss 0.250 Pearson 0.500 1,234 genotypes/s 1:01:01 left\n"
     assert out.getvalue() == expected
 
 
