@@ -19,7 +19,7 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
 
 clean:
-	rm -rf $(VENV) runs
+	rm -rf $(VENV)
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -22,7 +23,8 @@ from gi_jax.train import stepper
 from gi_jax.train.logging import read_records
 from gi_jax.train.run import RunResult, train
 
-STEPS_PER_EPOCH, EPOCHS = 5, 3  # 80 training genotypes in batches of 16
+TINY = Path(__file__).parents[2] / "configs" / "tiny.yaml"
+STEPS_PER_EPOCH = 5  # 80 training genotypes in batches of 16
 
 # Starts the command line in a process that sends itself a signal after a number of steps.
 INTERRUPTED = """
@@ -97,8 +99,7 @@ def interrupted(
     found = {}
     for name in ("SIGKILL", "SIGTERM"):
         folder = tmp_path_factory.mktemp("runs") / name
-        config = Path(__file__).parents[2] / "configs" / "tiny.yaml"
-        arguments = ["train", "--config", str(config), "--out", str(folder), *small_overrides]
+        arguments = ["train", "--config", str(TINY), "--out", str(folder), *small_overrides]
         code = INTERRUPTED.format(step=8, signal=int(getattr(signal, name)), arguments=arguments)
         process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
         found[name] = (folder, process)
@@ -149,6 +150,38 @@ def test_sigterm_saves_and_exits_cleanly(interrupted: dict, reference: Path, sma
     assert saved_steps(folder) == [6, 8]
     run(small_config, folder, resume=True)
     assert_same_run(folder, reference)
+
+
+def test_buffers_dropout_averages_and_accumulated_gradients_resume_bit_equal_too(
+    small_overrides: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    overrides = [
+        "trainer.max_epochs=2",
+        "model.norm=batch",
+        "model.norm_statistics=batch",
+        "model.dropout=0.1",
+        "regression_task.loss=mle_dist_supcr",
+        "regression_task.loss_config={buffer_size: 24, min_samples_for_dist: 8, min_samples_for_supcr: 8}",
+        "regression_task.grad_accumulation_schedule={0: 2}",
+        "regression_task.ema_decay=0.9",
+        "regression_task.lr_scheduler={type: CosineAnnealingLR, interval: step}",
+    ]
+    config = load_config(TINY, [*small_overrides, *overrides]).config
+    run(config, tmp_path / "straight")
+    calls, call = [], stepper.Stepper.__call__
+
+    def stopped_after_seven(self: stepper.Stepper, *arguments: object) -> tuple:
+        calls.append(arguments)
+        if len(calls) == 7:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return call(self, *arguments)
+
+    monkeypatch.setattr(stepper.Stepper, "__call__", stopped_after_seven)
+    result, _ = run(config, tmp_path / "stopped")
+    assert result.ended == "stopped by SIGTERM, state saved at step 7"
+    run(config, tmp_path / "stopped", resume=True)
+    assert len(calls) == 2 * STEPS_PER_EPOCH
+    assert_same_run(tmp_path / "stopped", tmp_path / "straight")
 
 
 def damage(folder: Path, step: int) -> None:
