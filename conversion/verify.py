@@ -71,8 +71,8 @@ def verify_case(
 
     Tolerances are relative to the largest recorded entry of each array: 1e-11 for values and 1e-10
     for gradients in float64, 1e-5 in float32 plus twice what PyTorch's own float32 run is off.
-    Gradients that vanish in exact arithmetic are rounding noise and compared as such; a parameter to
-    which PyTorch gives no gradient must have gradient zero.
+    Values that vanish in exact arithmetic are rounding noise and compared as such; a parameter to which
+    PyTorch gives no gradient must have gradient zero.
 
     Args:
       folder: a case of any model kind, or of a loss (docs/parity.md says what is in it).
@@ -111,16 +111,17 @@ def compare(
 ) -> list[ArrayResult]:
     """All arrays of a run beside the recorded ones; `own_errors` is what the recorder itself is off."""
     exact = np.dtype(dtype) == np.float64
-    tolerance = OUTPUT_TOLERANCE if exact else FLOAT32_TOLERANCE
-    results = []
+    value_tolerance = OUTPUT_TOLERANCE if exact else FLOAT32_TOLERANCE
+    gradient_tolerance = GRADIENT_TOLERANCE if exact else FLOAT32_TOLERANCE
+    results, noise = [], _noise(recorded.outputs)
     for name in sorted(recorded.outputs, key=stage):
-        value, error = recorded.outputs[name], (own_errors or {}).get(name, 0.0)
-        results.append(_compare("output", name, run.outputs.get(name), value, tolerance, error))
+        value, error = recorded.outputs[name], noise + (own_errors or {}).get(name, 0.0)
+        results.append(_compare("output", name, run.outputs.get(name), value, value_tolerance, error))
     if recorded.grads:
-        results += _compare_gradients(run.grads, recorded.grads, dtype, own_gradient_error)
+        results += _compare_gradients(run.grads, recorded.grads, gradient_tolerance, own_gradient_error)
     for name, value in recorded.post_state.items():
         if not name.endswith(COUNTER):  # no computation here counts steps
-            results.append(_compare("state", name, run.post_state.get(name), value, tolerance, 0.0))
+            results.append(_compare("state", name, run.post_state.get(name), value, value_tolerance, 0.0))
     return results
 
 
@@ -135,11 +136,9 @@ def stage(name: str) -> tuple[int, str]:
 
 
 def _compare_gradients(
-    grads: Arrays, expected: Mapping[str, np.ndarray], dtype: DTypeLike, own_error: float
+    grads: Arrays, expected: Mapping[str, np.ndarray], tolerance: float, own_error: float
 ) -> list[ArrayResult]:
-    largest = max((float(np.abs(grad).max(initial=0)) for grad in expected.values()), default=0.0)
-    noise = max(64 * float(np.finfo(dtype).eps) * largest, own_error)
-    tolerance = GRADIENT_TOLERANCE if np.dtype(dtype) == np.float64 else FLOAT32_TOLERANCE
+    noise = _noise(expected) + own_error
     results = [
         _compare("gradient", name, grad, expected[name], tolerance, noise)
         if name in expected
@@ -148,6 +147,12 @@ def _compare_gradients(
     ]
     unknown = [name for name in expected if name not in grads]
     return results + [_compare("gradient", name, None, expected[name], tolerance, noise) for name in unknown]
+
+
+def _noise(recorded: Mapping[str, np.ndarray]) -> float:
+    """What rounding leaves of a value that vanishes in exact arithmetic, such as z_p of no deletion."""
+    largest = max((float(np.abs(array).max(initial=0)) for array in recorded.values()), default=0.0)
+    return 64 * float(np.finfo(np.float64).eps) * largest
 
 
 def _verify_loss(folder: Path, expected: Arrays, dtype: DTypeLike) -> list[ArrayResult]:

@@ -49,6 +49,13 @@ def test_the_first_difference_is_the_first_in_the_order_of_computation() -> None
     ]
 
 
+def test_vanishing_values_are_compared_as_rounding_noise() -> None:
+    recorded = GoldenRun(OUTPUTS | {"z_p": np.array([[2e-16]])}, GRADS, STATE)
+    for z_p, passed in ((0.0, True), (1e-12, False)):
+        run = GoldenRun(OUTPUTS | {"z_p": np.array([[z_p]])}, GRADS, STATE)
+        assert (first_difference(compare(run, recorded, np.float64)) is None) == passed
+
+
 def test_vanishing_gradients_are_compared_as_rounding_noise() -> None:
     assert failures(GoldenRun(OUTPUTS, GRADS | {"gate.bias": np.array([-2e-15])}, STATE)) == []
     assert failures(GoldenRun(OUTPUTS, GRADS | {"gate.bias": np.array([1e-12])}, STATE)) == ["gate.bias"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -13,7 +14,7 @@ import torch
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from conversion.golden import GoldenCase, GoldenRun, run_case
+from conversion.golden import COMPILE_QUICKLY, GoldenCase, GoldenRun, run_case
 from conversion.to_flax import to_flax
 from conversion.to_torch import named_tensors
 from conversion.torch_keys import slots
@@ -241,7 +242,7 @@ def _train_jax(case: GoldenCase) -> dict[str, np.ndarray]:
             updates, moments = optimizer.update(grads, moments, params)
             return (optax.apply_updates(params, updates), moments, statistics), None
 
-        @jax.jit
+        @partial(jax.jit, compiler_options=COMPILE_QUICKLY)
         def train(params: Any, statistics: Any) -> Any:
             carry = (params, optimizer.init(params), statistics)
             return jax.lax.scan(step, carry, None, length=STEPS)[0]
