@@ -151,31 +151,41 @@ def _compare_gradients(
 
 def _noise(recorded: Mapping[str, np.ndarray]) -> float:
     """What rounding leaves of a value that vanishes in exact arithmetic, such as z_p of no deletion."""
-    largest = max((float(np.abs(array).max(initial=0)) for array in recorded.values()), default=0.0)
-    return 64 * float(np.finfo(np.float64).eps) * largest
+    return 64 * float(np.finfo(np.float64).eps) * max(map(_largest, recorded.values()), default=0.0)
+
+
+def _largest(array: np.ndarray) -> float:
+    finite = array[np.isfinite(array)] if array.dtype.kind == "f" else array
+    return float(np.abs(finite).max(initial=0))
 
 
 def _verify_loss(folder: Path, expected: Arrays, dtype: DTypeLike) -> list[ArrayResult]:
     run = replay_loss_case(folder, dtype)
     exact = np.dtype(dtype) == np.float64
     in_float32 = {} if exact else dict(np.load(folder / "outputs_f32.npz"))
+    gradients = {name: value for name, value in expected.items() if name.startswith("grad_")}
+    # The permutations are drawn by the original and given to the replay.
+    values = {
+        name: value
+        for name, value in expected.items()
+        if name not in gradients and not name.startswith("randperm_")
+    }
     results = []
-    for name, value in expected.items():
-        if name.startswith("randperm_"):  # drawn by the original, given to the replay
-            continue
-        gradient = name.startswith("grad_")
-        tolerance = (GRADIENT_TOLERANCE if gradient else OUTPUT_TOLERANCE) if exact else FLOAT32_TOLERANCE
-        own_error = 2 * largest_difference(in_float32[name], value) if name in in_float32 else 0.0
-        kind = "gradient" if gradient else "output"
-        results.append(_compare(kind, name, run.get(name), value, tolerance, own_error))
+    for kind, recorded, in_float64 in (
+        ("output", values, OUTPUT_TOLERANCE),
+        ("gradient", gradients, GRADIENT_TOLERANCE),
+    ):
+        tolerance, noise = (in_float64 if exact else FLOAT32_TOLERANCE), _noise(recorded)
+        for name, value in recorded.items():
+            own_error = 2 * largest_difference(in_float32[name], value) if name in in_float32 else 0.0
+            results.append(_compare(kind, name, run.get(name), value, tolerance, noise + own_error))
     return results
 
 
 def _compare(
     kind: str, name: str, actual: np.ndarray | None, expected: np.ndarray, relative: float, absolute: float
 ) -> ArrayResult:
-    finite = expected[np.isfinite(expected)] if expected.dtype.kind == "f" else expected
-    scale = float(np.abs(finite).max(initial=0))
+    scale = _largest(expected)
     error = float("inf") if actual is None else largest_difference(actual, expected)
     return ArrayResult(kind, name, error, scale, relative * scale + absolute)
 
