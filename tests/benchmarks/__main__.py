@@ -15,7 +15,7 @@ from tests.benchmarks import tables
 from tests.benchmarks.runner import Row, Runner
 from tests.benchmarks.workload import CASES, ENGINES, MODES, NUM_GENES, Workload
 
-BATCHES = {"sum": (2, 8, 28, 128), "pairwise": (2, 8, 28, 128), "one_layer": (8, 64)}
+BATCHES = {"sum": (2, 8, 28, 128), "pairwise": (2, 8, 28, 128), "one_layer": (8, 64, 512)}
 COMPARED = {"sum": 8, "pairwise": 2}  # where the local predictor and the operation classes are looked at
 PROFILES = ("profile_v2", "profile_v3")
 # What each slope varies, beside 9 networks, all edges, 64 channels, 2 layers and 8 genotypes.
@@ -108,8 +108,11 @@ def main() -> None:
     if not sections:
         narrowed = options.batch or options.local or tuple(options.engine) != ENGINES
         sections = [compare] if narrowed else [compare, classes]
-    load = os.getloadavg()[0]
-    _say(f"{os.cpu_count()} processors, load {load:.1f} when the run began.")
+    load, processors = os.getloadavg()[0], os.cpu_count() or 1
+    _say(f"{processors} processors, load {load:.1f} when the run began.")
+    if load > processors / 2:
+        # PyTorch's threads wait for each other in a busy loop, which other work makes endless.
+        _say("Other work is running: no ratio below can be trusted, least of all those of PyTorch.")
     with tempfile.TemporaryDirectory() as folder:
         runner = Runner(Path(folder), options.patience)
         rows = [row for section in sections for row in section(options, runner)]
