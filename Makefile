@@ -6,13 +6,16 @@ RUN ?= runs/demo
 CONFIG ?= configs/quickstart.yaml
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test lint clean
+.PHONY: demo test bench lint clean
 
 demo: $(VENV)/.installed
 	$(BIN)/gi-jax train --config $(CONFIG) --out $(RUN) --resume
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+bench: $(VENV)/.installed-test
+	$(BIN)/python -m tests.benchmarks --json runs/benchmarks.json
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -117,6 +117,7 @@ def main() -> None:
         runner = Runner(Path(folder), options.patience)
         rows = [row for section in sections for row in section(options, runner)]
     if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
         options.json.write_text(json.dumps(rows, indent=1) + "\n")
 
 
