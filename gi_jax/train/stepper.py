@@ -44,7 +44,8 @@ class Stepper:
         estimate = self.needs and self.needs.expected(self.batch_size)
         self.row_need = np.array(row_need) if row_need else estimate
         self.rng = np.asarray(state.rng)
-        self._compile()
+        self.capacity, self._step = None, None
+        self._make_step()
 
     def start_epoch(self, epoch: int) -> tuple[np.ndarray, bool]:
         """Draws an epoch's order `[steps * B]`; True if the step has to be compiled again for it."""
@@ -53,12 +54,10 @@ class Stepper:
         order = np.asarray(self.order)
         if self.capacity is None:
             return order, False
-        need = self.needs.largest(order, self.batch_size)
-        outgrown = bool((need > self.row_need).any())
-        if outgrown:
-            self.row_need = np.maximum(self.row_need, need)
-            self._compile()
-        return order, outgrown
+        before = self.capacity
+        self.row_need = np.maximum(self.row_need, self.needs.largest(order, self.batch_size))
+        self._make_step()
+        return order, self.capacity != before
 
     def __call__(self, state: TrainState, inputs: StepInputs) -> tuple[TrainState, StepReport]:
         """One step on batch `inputs.position` of the epoch; the state given is consumed."""
@@ -70,11 +69,13 @@ class Stepper:
         inputs = StepInputs(np.int32(0), np.int32(0), np.float32(0), np.bool_(True))
         return self._step.lower(state, self.data, self.order, self.experiment.graph, inputs)
 
-    def _compile(self) -> None:
-        config = self.experiment.config
-        self.capacity = choose_capacity(
-            self.needs, self.row_need, len(self.experiment.genes), self.batch_size
-        )
+    def _make_step(self) -> None:
+        """Makes the step for the present need, unless the one there has the same room."""
+        config, num_genes = self.experiment.config, len(self.experiment.genes)
+        capacity = choose_capacity(self.needs, self.row_need, num_genes, self.batch_size)
+        if self._step is not None and capacity == self.capacity:
+            return
+        self.capacity = capacity
         step = make_train_step(
             self.experiment.model,
             self.experiment.objective,

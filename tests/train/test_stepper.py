@@ -1,0 +1,33 @@
+"""Room for changed rows: enough for every batch of an epoch, and grown only when it must be."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gi_jax.config import RunConfig
+from gi_jax.train.experiment import load_experiment
+from gi_jax.train.optimizer import make_optimizer
+from gi_jax.train.run import fresh_state
+from gi_jax.train.stepper import Stepper
+
+
+def test_room_that_is_too_small_grows_before_the_epoch_and_then_stays(small_config: RunConfig) -> None:
+    experiment = load_experiment(small_config)
+    state = fresh_state(experiment)
+    optimizer = make_optimizer(small_config.regression_task, state.params)
+    estimated = Stepper(experiment, optimizer, state, [])
+    _, recompiled = estimated.start_epoch(0)
+    assert not recompiled  # the estimate from mean and deviation holds every batch
+
+    small = Stepper(experiment, optimizer, state, [0] * len(estimated.row_need))
+    assert small.capacity.union < estimated.capacity.union
+    order, recompiled = small.start_epoch(0)
+    assert recompiled
+    need = small.needs.largest(order, small.batch_size)
+    assert (small.row_need == need).all()
+    assert small.capacity == small.needs.capacity(need)
+    assert not small.start_epoch(0)[1]
+
+    resumed = Stepper(experiment, optimizer, state, small.row_need.tolist())
+    assert resumed.capacity == small.capacity
+    np.testing.assert_array_equal(resumed.start_epoch(0)[0], order)
