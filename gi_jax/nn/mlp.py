@@ -74,7 +74,7 @@ class LinearParameters(nn.Module):
 
 @jax.custom_jvp
 def gelu(x: Array) -> Array:
-    """`x Phi(x)` with the normal distribution function Phi, by erf as in PyTorch (Hendrycks and Gimpel 2016)."""
+    """`x Phi(x)`, Phi the normal distribution function, by erf as in PyTorch (Hendrycks and Gimpel 2016)."""
     return x * (0.5 * (1 + jax.lax.erf(x * 0.5**0.5)))
 
 
