@@ -8,7 +8,9 @@ import jax
 import numpy as np
 import pytest
 
+from conversion.architecture import architecture_from_kwargs
 from conversion.golden import GoldenCase
+from conversion.infer import infer
 from conversion.to_flax import step_counters, to_flax
 from conversion.to_torch import to_torch
 from conversion.torch_keys import edge_key
@@ -30,6 +32,31 @@ def test_round_trip_with_networks_in_another_order(name: str) -> None:
     shuffled = replace(case.architecture, graph_names=case.architecture.graph_names[::-1])
     variables = to_flax(case.state_dict, shuffled)
     assert_bit_equal(to_torch(variables, shuffled), case.state_dict)
+
+
+def test_graph_attention_in_the_main_model_has_keys_too() -> None:
+    """The original refuses to run it, but has its parameters."""
+    architecture = architecture_from_kwargs(
+        "lazy",
+        {
+            "gene_num": 5,
+            "hidden_channels": 6,
+            "num_layers": 2,
+            "graph_names": ["physical", "tflink"],
+            "gene_encoder_config": {"encoder_type": "gatv2", "heads": 2, "concat": False},
+            "local_predictor_config": {"num_heads": 2},
+        },
+    )
+    rng = np.random.default_rng(0)
+    shapes = jax.eval_shape(architecture.initialise)
+    variables = jax.tree.map(lambda leaf: rng.normal(size=leaf.shape), shapes)
+    state_dict = to_torch(variables, architecture)
+    assert state_dict["convs.1.convs.('gene', 'tflink', 'gene').conv.att"].shape == (1, 2, 3)
+    assert state_dict["convs.0.convs.('gene', 'physical', 'gene').proj.weight"].shape == (6, 3)
+    told = infer(state_dict).told
+    assert told["model.gene_encoder_config.encoder_type"] == "gatv2"
+    assert (told["model.gene_encoder_config.heads"], told["model.gene_encoder_config.concat"]) == (2, False)
+    jax.tree.map(np.testing.assert_array_equal, to_flax(state_dict, architecture), variables)
 
 
 def test_both_forms_of_an_edge_type_are_read_and_written() -> None:
