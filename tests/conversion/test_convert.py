@@ -15,6 +15,7 @@ from conversion.convert import convert, folder_to_torch, torch_to_folder
 from gi_jax.cli import app
 from gi_jax.errors import GiJaxError
 from gi_jax.predict.bundle import load_bundle
+from gi_jax.predict.predictor import Predictor
 from tests.conversion.cases import GOLDEN, assert_bit_equal, load
 
 PAIRWISE = "lazy_batch_tanh_pairwise_train"
@@ -61,6 +62,18 @@ def test_gene_names_are_asked_for_and_checked(tmp_path: Path) -> None:
     with pytest.raises(GiJaxError, match="lists 2 genes, the checkpoint has 9"):
         torch_to_folder(weights(PAIRWISE), tmp_path / "wrong", genes=genes, overrides=ANSWERS)
     assert not (tmp_path / "wrong").exists()
+
+
+def test_a_converted_model_predicts_the_recorded_scores(tmp_path: Path) -> None:
+    name = "lazy_layer_relu_sum"
+    case = load(name)
+    genes = [f"Y{i}" for i in range(case.architecture.gene_num)]
+    (tmp_path / "genes.txt").write_text("\n".join(genes) + "\n")
+    torch_to_folder(weights(name), tmp_path / "model", stated=case.stated, genes=tmp_path / "genes.txt")
+    predictor = Predictor(load_bundle(tmp_path / "model"), case.graph, norm_statistics="batch")
+    predicted = predictor.predict([[genes[i] for i in genotype] for genotype in case.meta["genotypes"]])
+    recorded = np.load(GOLDEN / name / "outputs.npz")["gene_interaction"][:, 0]
+    np.testing.assert_allclose(predicted, recorded, rtol=1e-5)
 
 
 def test_nothing_is_written_unless_everything_fits(tmp_path: Path) -> None:

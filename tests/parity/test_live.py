@@ -135,7 +135,7 @@ DATA = st.fixed_dictionaries(
 )
 
 
-@settings(EXAMPLES, max_examples=8)
+@settings(EXAMPLES, max_examples=12)
 @given(
     kwargs=lazy_kwargs(),
     seed=SEEDS,
