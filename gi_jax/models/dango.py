@@ -72,7 +72,7 @@ class Dango(nn.Module):
         batch = jax.tree.map(jnp.asarray, batch)
         embedding = self.param("gene_embedding", nn.initializers.normal(0.1), (self.gene_num, h))
         layers = [SAGE(g, h, name=f"sage_{layer}")() for layer in (1, 2)]
-        reconstruction = LinearParameters(h, self.gene_num, (g,), init="uniform", name="reconstruction")()
+        reconstruction = LinearParameters(h, self.gene_num, (g,), initial="uniform", name="reconstruction")()
         networks = []
         for i, name in enumerate(self.graph_names):
             x = embedding
@@ -82,8 +82,8 @@ class Dango(nn.Module):
             networks.append(x)
         stacked = jnp.stack(networks)  # [G, N, H]
 
-        hidden = LinearParameters(h, h // 2, init="uniform", name="meta_0")()
-        score = LinearParameters(h // 2, 1, init="uniform", name="meta_1")()
+        hidden = LinearParameters(h, h // 2, initial="uniform", name="meta_0")()
+        score = LinearParameters(h // 2, 1, initial="uniform", name="meta_1")()
         weights = jax.nn.softmax(score(jax.nn.relu(hidden(stacked))), axis=0)  # [G, N, 1]
         integrated = (weights * stacked).sum(axis=0)  # [N, H]
 
@@ -95,7 +95,7 @@ class Dango(nn.Module):
             "relu",
             dropout=0.0,
             skip_alone=False,
-            init="uniform",
+            initial="uniform",
             name="hyper_sagnn",
         )(genes, batch.sizes, train)
         stages = dict.fromkeys(("z_w", "z_i", "z_p", "global_interaction", "gate_logits", "gate_weights"))

@@ -39,7 +39,7 @@ class GATv2(nn.Module):
         g, h, d = self.num_networks, self.channels, self.channels // self.heads
         width = self.heads * d if self.concat else d
         sender, receiver = (
-            LinearParameters(h, self.heads * d, (g,), init="glorot", name=name)()
+            LinearParameters(h, self.heads * d, (g,), initial="glorot", name=name)()
             for name in ("sender", "receiver")
         )
         return GATv2Parameters(

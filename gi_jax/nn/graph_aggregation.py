@@ -31,7 +31,7 @@ class CrossAttention(nn.Module):
         table = self.param(
             "graph_embeddings", nn.initializers.normal(0.02), (self.num_networks, self.channels)
         )
-        project = LinearParameters(h, 3 * h, init="attention", name="in")()
+        project = LinearParameters(h, 3 * h, initial="attention", name="in")()
         projected = project(x + table[:g].astype(x.dtype))  # [..., G, 3 H]
         out = LinearParameters(h, h, name="out")()
         query, key, value = (

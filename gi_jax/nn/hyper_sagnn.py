@@ -31,19 +31,19 @@ class ReZeroAttention(nn.Module):
     num_heads: int
     beta_init: float = 0.01
     skip_alone: bool = True
-    init: str = "kaiming"
+    initial: str = "kaiming"
 
     @nn.compact
     def __call__(self, x: Array, pairs: SetPairs, attends: Array) -> Array:
         """Args: x `[B * S, H]`; attends `[B * S, 1]` bool, the genotype has two genes or more."""
         width = self.channels // self.num_heads
         query, key, value = (
-            LinearParameters(self.channels, self.channels, init=self.init, name=name)()(x).reshape(
+            LinearParameters(self.channels, self.channels, initial=self.initial, name=name)()(x).reshape(
                 -1, self.num_heads, width
             )
             for name in ("query", "key", "value")
         )  # [B * S, A, H / A]
-        out = LinearParameters(self.channels, self.channels, init=self.init, name="out")()
+        out = LinearParameters(self.channels, self.channels, initial=self.initial, name="out")()
         beta = self.param("beta", nn.initializers.constant(self.beta_init), (1,))
         attended = out(pair_attention(query, key, value, pairs, width**0.5).reshape(x.shape))
         moved = x + beta.astype(x.dtype) * attended
@@ -62,7 +62,7 @@ class HyperSAGNN(nn.Module):
     activation: str
     dropout: float
     skip_alone: bool = True
-    init: str = "kaiming"
+    initial: str = "kaiming"
 
     @nn.compact
     def __call__(self, x: Array, sizes: Array, train: bool) -> LocalOutput:
@@ -70,16 +70,18 @@ class HyperSAGNN(nn.Module):
         b, s, h = x.shape
         keys = DropoutKeys(self, self.dropout, train)
         flat = x.reshape(b * s, h)
-        static = ACTIVATIONS[self.activation](LinearParameters(h, h, init=self.init, name="static")()(flat))
+        static = ACTIVATIONS[self.activation](
+            LinearParameters(h, h, initial=self.initial, name="static")()(flat)
+        )
         static = dropout(static, self.dropout, keys())
         pairs = set_pairs(sizes, s)
         attends = jnp.repeat(sizes > 1, s)[:, None]  # [B * S, 1]
         dynamic = flat
         for layer in range(self.num_layers):
             attention = ReZeroAttention(
-                h, self.num_heads, skip_alone=self.skip_alone, init=self.init, name=f"attention_{layer}"
+                h, self.num_heads, skip_alone=self.skip_alone, initial=self.initial, name=f"attention_{layer}"
             )
             dynamic = attention(dynamic, pairs, attends)
-        predict = LinearParameters(h, 1, init=self.init, name="prediction")()
+        predict = LinearParameters(h, 1, initial=self.initial, name="prediction")()
         interaction = set_mean(predict((dynamic - static) ** 2), sizes, s)  # [B, 1]
         return LocalOutput(interaction, static.reshape(b, s, h), dynamic.reshape(b, s, h))

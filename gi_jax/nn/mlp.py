@@ -56,7 +56,7 @@ class LinearParameters(nn.Module):
     outputs: int
     stack: tuple[int, ...] = ()
     use_bias: bool = True
-    init: str = "kaiming"
+    initial: str = "kaiming"
 
     @nn.compact
     def __call__(self) -> Linear:
@@ -66,7 +66,7 @@ class LinearParameters(nn.Module):
             "uniform": (uniform, uniform),
             "glorot": (glorot_uniform, uniform),
             "attention": (glorot_uniform, nn.initializers.zeros),
-        }[self.init]
+        }[self.initial]
         kernel = self.param("kernel", kernel_init, (*self.stack, self.inputs, self.outputs))
         bias = self.param("bias", bias_init, (*self.stack, self.outputs)) if self.use_bias else None
         return Linear(kernel, bias)

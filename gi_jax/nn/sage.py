@@ -31,8 +31,8 @@ class SAGE(nn.Module):
     def __call__(self) -> SAGEParameters:
         h, stack = self.channels, (self.num_networks,)
         return SAGEParameters(
-            LinearParameters(h, h, stack, init="uniform", name="neighbours")(),
-            LinearParameters(h, h, stack, use_bias=False, init="uniform", name="own")(),
+            LinearParameters(h, h, stack, initial="uniform", name="neighbours")(),
+            LinearParameters(h, h, stack, use_bias=False, initial="uniform", name="own")(),
         )
 
 
