@@ -27,15 +27,19 @@ class RowNeeds(NamedTuple):
         """The most that any batch needs of an epoch's padded order `[steps * B]` of rows: `[2 G + 1]`."""
         return self.genotypes[order].reshape(-1, batch_size, self.genotypes.shape[1]).sum(axis=1).max(axis=0)
 
-    def expected(self, batch_size: int, deviations: float = 6.0) -> np.ndarray:
-        """What shuffled batches rarely exceed, mean + `deviations` standard deviations: `[2 G + 1]`.
+    def expected(self, batch_size: int, epochs: int = 16, margin: float = 1.15) -> np.ndarray:
+        """What shuffled batches rarely exceed: `[2 G + 1]`.
 
-        No batch needs more than its largest genotypes together, which bounds the estimate.
+        The most that any batch needs in some epochs of random order (always the same ones), and a
+        margin: hubs make the needs heavy-tailed, so mean and deviation say too little. No batch needs
+        more than its largest genotypes together, which bounds the estimate.
         """
-        genotypes = self.genotypes[:-1]
-        spread = deviations * genotypes.std(axis=0) * np.sqrt(batch_size)
+        genotypes, rng = self.genotypes[:-1], np.random.default_rng(0)
+        whole = max(len(genotypes) // batch_size, 1) * batch_size
+        orders = (np.resize(rng.permutation(len(genotypes)), whole) for _ in range(epochs))
+        need = np.max([self.largest(order, batch_size) for order in orders], axis=0)
         largest = np.sort(genotypes, axis=0)[-batch_size:].sum(axis=0)
-        return np.minimum(np.ceil(genotypes.mean(axis=0) * batch_size + spread), largest).astype(np.int64)
+        return np.minimum(np.ceil(need * margin), largest).astype(np.int64)
 
     def capacity(self, need: np.ndarray) -> Capacity:
         """Room for batches that need at most `need`, rounded up."""

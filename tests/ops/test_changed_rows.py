@@ -9,7 +9,7 @@ import pytest
 
 from gi_jax.data.genotypes import genotype_batch
 from gi_jax.data.networks import CellGraph, cell_graph
-from gi_jax.ops.capacity import row_needs
+from gi_jax.ops.capacity import RowNeeds, row_needs
 from gi_jax.ops.changed_rows import BatchChange, Capacity, changed_rows, lost_messages
 
 N = 23
@@ -109,3 +109,13 @@ def test_too_small_a_capacity_is_flagged(graph, field):
     small = {"networks": (8, 8, 8), "listed": (8, 8, 8), "union": 64, "joint": 8, "singles": 2}
     assert not changed_rows(graph, batch, capacity).overflow
     assert changed_rows(graph, batch, capacity._replace(**{field: small[field]})).overflow
+
+
+def test_expected_need_holds_orders_it_has_not_seen_also_with_hubs():
+    rng = np.random.default_rng(3)
+    genotypes = (10 * rng.pareto(2.0, (5_000, 3))).astype(int)  # as heavy-tailed as hubs make it
+    needs = RowNeeds(np.concatenate([genotypes, np.zeros((1, 3), int)]), np.zeros(3, int), 0)
+    expected = needs.expected(20)
+    for _ in range(10):
+        assert (needs.largest(rng.permutation(5_000), 20) <= expected).all()
+    assert (expected < np.sort(genotypes, axis=0)[-20:].sum(axis=0)).all()
