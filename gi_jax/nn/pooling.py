@@ -10,8 +10,6 @@ from gi_jax.ops.changed_rows import SharedDeletions
 from gi_jax.ops.node_states import NodeStates
 from gi_jax.ops.pooling import pool
 
-__all__ = ["AttentionalPooling"]
-
 
 class AttentionalPooling(nn.Module):
     """`z = sum_i softmax_i(gate(x_i)) transform(x_i)` over the kept genes (Li et al. 2016, global attention).
