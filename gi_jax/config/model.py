@@ -62,7 +62,7 @@ class ModelConfig:
     activation: str = "gelu"
     gene_encoder_config: GeneEncoderConfig = field(default_factory=GeneEncoderConfig)
     local_predictor_config: LocalPredictorConfig = field(default_factory=LocalPredictorConfig)
-    remat: str = "none"  # none | layer | full: what the backward pass recomputes
+    remat: str = "layer"  # none | layer | full: what the backward pass recomputes
     checkpoint_path: str | None = None  # weights to start from: a run folder or a model folder
 
     def __post_init__(self) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
@@ -18,6 +21,14 @@ from gi_jax.ops.changed_rows import BatchChange, ChangedRows, NetworkChange
 from gi_jax.ops.node_states import NodeStates
 from gi_jax.ops.norm import Moments, RowSelection
 from gi_jax.ops.segment import segment_sum
+
+
+class Branch(NamedTuple):
+    """What one network's share of a layer needs besides its input."""
+
+    convolution: GINParameters | GATv2Parameters
+    norm: NormParameters
+    keys: list[Array | None]  # of the dropouts: after each hidden layer, and the last
 
 
 class EncoderLayer(nn.Module):
@@ -59,41 +70,49 @@ class EncoderLayer(nn.Module):
         norm_parameters = norm(not train)
         keys = DropoutKeys(self, self.dropout, train)
 
-        def branch(
-            own: GINParameters | GATv2Parameters,
-            own_norm: NormParameters,
-            adjacency: Adjacency,
-            lost: NetworkChange | None,
-            states: NodeStates,
-            drop: list[Array | None],
-        ) -> tuple[NodeStates, Moments | None]:
+        def aggregate(
+            own: GINParameters | GATv2Parameters, adjacency: Adjacency, lost: NetworkChange | None
+        ) -> NodeStates:
             if isinstance(own, GATv2Parameters):
                 loops = encoder.add_self_loops
-                x = gatv2(own, adjacency, states, keep, concat=encoder.concat, self_loops=loops)
-            else:
-                x = gin_aggregate(adjacency, own.eps, states, keep, lost)
-                x = x.map(lambda rows: gin_mlp(own, rows, self.activation, self.dropout, drop))
-            x, moments = normalise(self.norm, own_norm, x, select)
-            act = ACTIVATIONS[self.activation]
-            return x.map(lambda rows: dropout(act(rows), self.dropout, drop[-1])), moments
+                return gatv2(own, adjacency, states, keep, concat=encoder.concat, self_loops=loops)
+            return gin_aggregate(adjacency, own.eps, states, keep, lost)
 
-        branch = jax.checkpoint(branch) if self.remat else branch
+        def transform(branch: Branch, x: NodeStates) -> tuple[NodeStates, Moments | None]:
+            if isinstance(branch.convolution, GINParameters):
+                mlp, drop = branch.convolution, branch.keys[:-1]
+                x = x.map(lambda rows: gin_mlp(mlp, rows, self.activation, self.dropout, drop))
+            x, moments = normalise(self.norm, branch.norm, x, select)
+            act = ACTIVATIONS[self.activation]
+            return x.map(lambda rows: dropout(act(rows), self.dropout, branch.keys[-1])), moments
+
         present = tuple(i for i, name in enumerate(self.graph_names) if name in graph)
         changes = [change and change.networks[graph.names.index(self.graph_names[i])] for i in present]
-        outputs = []
-        for i, lost in zip(present, changes, strict=True):
-            own, own_norm = (jax.tree.map(lambda a: a[i], p) for p in (parameters, norm_parameters))  # noqa: B023
-            drop = [keys() for _ in range(num_hidden + 1)]
-            output, moments = branch(own, own_norm, graph[self.graph_names[i]], lost, states, drop)
-            if moments is not None:
-                norm.update(moments, (i,))
-            outputs.append(output)
-        union = change and change.union
-        if encoder.graph_aggregation_method in ("sum", "mean"):
-            total = _sum(outputs, changes, union)
-            scale = 1 / len(outputs) if encoder.graph_aggregation_method == "mean" else 1
-            return total.map(lambda x: x * scale), None
-        return self._attend(_stack(outputs, changes, union), present, select, train)
+        branches = [
+            Branch(
+                *(jax.tree.map(lambda a: a[i], p) for p in (parameters, norm_parameters)),  # noqa: B023
+                [keys() for _ in range(num_hidden + 1)],
+            )
+            for i in present
+        ]
+        inputs = [
+            aggregate(own.convolution, graph[self.graph_names[i]], lost)
+            for i, own, lost in zip(present, branches, changes, strict=True)
+        ]
+        summed = encoder.graph_aggregation_method in ("sum", "mean")
+        if change is None:
+            outputs, moments = _in_turn(transform, branches, inputs, summed, self.remat)
+        else:
+            transformed = [transform(*pair) for pair in zip(branches, inputs, strict=True)]
+            outputs, moments = zip(*transformed, strict=True)
+            outputs = (_sum if summed else _stack)(outputs, changes, change.union)
+        for i, own in zip(present, moments, strict=True):
+            if own is not None:
+                norm.update(own, (i,))
+        if summed:
+            scale = 1 / len(present) if encoder.graph_aggregation_method == "mean" else 1
+            return outputs.map(lambda x: x * scale), None
+        return self._attend(outputs, present, select, train)
 
     def _attend(
         self, stacked: NodeStates, present: tuple[int, ...], select: RowSelection, train: bool
@@ -122,12 +141,37 @@ class EncoderLayer(nn.Module):
         return combined, weights
 
 
-def _sum(
-    outputs: list[NodeStates], changes: list[NetworkChange | None], union: ChangedRows | None
-) -> NodeStates:
+def _in_turn(
+    transform: Callable[[Branch, NodeStates], tuple[NodeStates, Moments | None]],
+    branches: list[Branch],
+    inputs: list[NodeStates],
+    summed: bool,
+    remat: bool,
+) -> tuple[NodeStates, list[Moments | None]]:
+    """Transforms dense states network after network; their sum, or all of them along axis 2.
+
+    A loop, because a compiler that sees all branches at once works on them at once, and holds the
+    intermediate arrays of all of them.
+    """
+
+    def step(total: Array, branch_and_input: tuple[Branch, Array]) -> tuple[Array, tuple[Array | None, Any]]:
+        branch, x = branch_and_input
+        output, moments = transform(branch, NodeStates(x))
+        if summed:
+            return total + output.columns, (None, moments)
+        return total, (output.columns, moments)
+
+    step = jax.checkpoint(step, prevent_cse=False) if remat else step
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *branches)
+    x = jnp.stack([states.columns for states in inputs])  # [G, N, C, H]
+    total = jnp.zeros_like(x[0]) if summed else jnp.zeros((), x.dtype)
+    total, (outputs, moments) = jax.lax.scan(step, total, (stacked, x))
+    moments = [jax.tree.map(lambda m: m[g], moments) for g in range(len(branches))]  # noqa: B023
+    return NodeStates(total if summed else jnp.moveaxis(outputs, 0, 2)), moments
+
+
+def _sum(outputs: Sequence[NodeStates], changes: list[NetworkChange], union: ChangedRows) -> NodeStates:
     columns = sum(output.columns for output in outputs)
-    if union is None:
-        return NodeStates(columns)
     # Every network adds the difference of its changed rows to the sum of the templates.
     difference = jnp.concatenate([output.difference() for output in outputs])  # [sum of R_g, H]
     row = jnp.concatenate([change.union_row for change in changes])
@@ -136,12 +180,8 @@ def _sum(
     return NodeStates(columns, template + shift, union)
 
 
-def _stack(
-    outputs: list[NodeStates], changes: list[NetworkChange | None], union: ChangedRows | None
-) -> NodeStates:
+def _stack(outputs: Sequence[NodeStates], changes: list[NetworkChange], union: ChangedRows) -> NodeStates:
     columns = jnp.stack([output.columns for output in outputs], axis=2)  # [N, C, G, H]
-    if union is None:
-        return NodeStates(columns)
     changed = []
     for output, change in zip(outputs, changes, strict=True):
         template = NodeStates(output.columns, output.changed, union).template_rows()  # [R, H]

@@ -66,7 +66,7 @@ def gi_jax(world: World, batch: int, mode: str) -> Engine:
     """This project; its backward pass recomputes as little as fits the memory."""
     graph, params = graph_of(world), params_of(world)
     capacity = capacity_of(world, graph, batch)
-    for remat in ("none", "layer", "full"):
+    for remat in ("layer", "full"):
         model = build_model(replace(config_of(world), remat=remat), world.num_genes, graph.names)
         make = _training if mode == "step" else _passes
         engine = make(world, model, graph, params, capacity, batch, mode)
