@@ -88,6 +88,8 @@ class EncoderLayer(nn.Module):
             if moments is not None:
                 norm.update(moments, (i,))
             outputs.append(output)
+        # Kept only where a caller asks for `intermediates`; training and prediction do not.
+        self.sow("intermediates", "network_outputs", [output.wildtype for output in outputs])
         union = change and change.union
         if encoder.graph_aggregation_method in ("sum", "mean"):
             total = _sum(outputs, changes, union)
