@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from gi_jax.data.tables import read_table
-from gi_jax.report.blocks import Picture, Section, Table, picture, scaled
+from gi_jax.report.blocks import Picture, Section, Table, aligned, picture
 from gi_jax.report.panels import INK, VAL, frameless, new_figure
 
 COLUMNS = ("spread", "rmse", "genotypes")
@@ -19,7 +19,8 @@ def calibration_section(path: Path, num_genotypes: int) -> Section | None:
         return None
     columns = read_table(path, required=COLUMNS).columns
     spread, rmse, genotypes = (np.array(columns[name], float) for name in COLUMNS)
-    rows = [(scaled(s), scaled(r), f"{n:,.0f}") for s, r, n in zip(spread, rmse, genotypes, strict=True)]
+    numbers = np.reshape(aligned([*spread, *rmse]), (2, -1)).tolist()
+    rows = tuple(zip(*numbers, (f"{count:,.0f}" for count in genotypes), strict=True))
     return Section(
         "Calibration",
         (
@@ -29,7 +30,7 @@ def calibration_section(path: Path, num_genotypes: int) -> Section | None:
             "than it should be, as ensembles usually are, because measurements have noise that no member "
             "sees. Points that do not even rise: the spread says nothing about which predictions to trust.",
             _points(spread, rmse),
-            Table(("mean spread", "RMSE", "test genotypes"), tuple(rows), words=0),
+            Table(("mean spread", "RMSE", "test genotypes"), rows, words=0),
         ),
     )
 
@@ -41,7 +42,7 @@ def _points(spread: np.ndarray, rmse: np.ndarray) -> Picture:
     axes.plot([0, end], [0, end], color=INK, linewidth=0.8, linestyle="--")
     axes.plot(spread, rmse, marker="o", markersize=5, color=VAL)
     axes.set(
-        xlim=(0, 1.15 * float(spread.max())),
+        xlim=(0, 1.15 * float(spread.max()) or end),
         ylim=(0, end),
         xlabel="spread over members, in score units",
         ylabel="RMSE, in score units",

@@ -59,7 +59,9 @@ def configuration_section(experiment: Experiment, trained: Trained) -> Section:
 def _labels(transform: LabelTransform) -> str:
     if transform.kind == "identity":
         return "the model is trained on them as they are"
-    fitted = f"the model is trained on (score − center) / scale ({transform.kind}), fitted to the training genotypes"
+    fitted = (
+        f"the model is trained on (score − center) / scale, {transform.kind}, fitted to the training part"
+    )
     if transform.studies:
         return f"{fitted} of each study by itself"
     return f"{fitted}: center {scaled(transform.center[0])}, scale {scaled(transform.scale[0])}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from matplotlib.ticker import MaxNLocator
 
 from gi_jax.report.blocks import Picture, Section, Table, aligned, number, picture
 from gi_jax.report.intermediates import Trained, wildtype_networks
@@ -59,6 +60,7 @@ def _bars(names: Sequence[str], shares: Sequence[np.ndarray]) -> Picture:
         axes.axvline(1 / len(names), color=TRAIN, linewidth=0.8, linestyle="--")
         axes.set(xlabel="weight")
         axes.set_xlim(left=0)
+        axes.xaxis.set_major_locator(MaxNLocator(4))
         axes.set_title(f"layer {layer}" if len(shares) > 1 else "", loc="left")
     panels[0].invert_yaxis()
     frameless(*panels)
@@ -85,12 +87,9 @@ def _maps(names: Sequence[str], weights: Sequence[np.ndarray]) -> Picture:
 
 
 def _shares_table(names: Sequence[str], shares: Sequence[np.ndarray]) -> Table:
-    rows = [
-        (name, str(layer), number(float(own.mean())), *map(number, np.quantile(own, [0.1, 0.9])))
-        for layer, share in enumerate(shares, start=1)
-        for name, own in zip(names, share.T, strict=True)
-    ]
-    return Table(("network", "layer", "mean weight", "10 %", "90 %"), tuple(rows))
+    means = np.stack([share.mean(axis=0) for share in shares], axis=1)  # [G, layers]
+    rows = tuple((name, *map(number, own)) for name, own in zip(names, means, strict=True))
+    return Table(("mean weight", *(f"layer {layer + 1}" for layer in range(len(shares)))), rows)
 
 
 def _outputs_table(names: Sequence[str], outputs: Sequence[np.ndarray]) -> Table:
@@ -124,8 +123,8 @@ _ATTENTIVE = {
 _DANGO = "Dango's meta-embedding weighs the networks by a softmax, gene by gene."
 _BARS = (
     "Bars are means over the genes of the wildtype, lines reach from the 10 % to the 90 % quantile over "
-    "genes; the dashed line is equal weight. Bars on that line with short lines are networks that the "
-    "model does not tell apart."
+    "genes; the dashed line is equal weight. If all bars end there, the model does not tell the networks "
+    "apart. A weight does not say how long the vector is that it weighs."
 )
 _MAPS = {
     "cross_attention": (

@@ -20,8 +20,8 @@ def residuals_section(evaluation: Evaluation) -> Section:
     told = (
         f"Measured minus predicted scores of the {len(evaluation.table):,} test genotypes. A box holds the "
         "middle half, its line is the median, whiskers reach from 5 to 95 %. A box off the dashed line at "
-        "zero is a group whose scores the model gets wrong on the whole; where RMSE is near the standard "
-        "deviation (SD) of the measured scores, it explains little. By study:"
+        "zero is a group whose scores the model takes for too high or too low on the whole; where RMSE is "
+        "near the standard deviation (SD) of the measured scores, it explains little. By study:"
     )
     studies, sizes = by_study(evaluation.table), by_size(evaluation.table)
     shown = dict(list(studies.items())[:SHOWN])
