@@ -69,7 +69,7 @@ def picture(figure: Figure, alt: str) -> Picture:
 
 def number(value: float, digits: int = 3) -> str:
     """A number with so many decimals and a proper minus sign; a dash where there is none."""
-    return "–" if math.isnan(value) else f"{value:.{digits}f}".replace("-", "−")
+    return "–" if math.isnan(value) else f"{value:z.{digits}f}".replace("-", "−")
 
 
 def scaled(value: float) -> str:

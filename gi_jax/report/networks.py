@@ -17,16 +17,17 @@ TITLE = "Networks in the model"
 def networks_section(trained: Trained) -> Section:
     """Weights of an attentive aggregation, or the size of every network's part in a sum or a mean."""
     config, names = trained.model.config, trained.graph.names
+    method = "dango" if config.name == "dango" else config.gene_encoder_config.graph_aggregation_method
     weights, outputs = wildtype_networks(trained)
-    method = config.gene_encoder_config.graph_aggregation_method
     if not weights:
         return Section(TITLE, (_SUMMED.format(method=method), _outputs_table(names, outputs)))
     shares = [network_shares(layer, len(names)) for layer in weights]  # [N, G] each
-    how = _DANGO if config.name == "dango" else _ATTENTIVE[method]
-    drawn = _bars(names, shares)
-    blocks = [f"{how} {_BARS}", drawn, _shares_table(names, shares)]
-    if config.name != "dango":
+    blocks = [f"{_ATTENTIVE[method]} {_BARS}", _bars(names, shares), _shares_table(names, shares)]
+    if method in _MAPS:
         blocks += [_MAPS[method], _maps(names, weights)]
+    if method == "pairwise_interaction":
+        means = ", ".join(number(layer[:, -1].mean()) for layer in weights)
+        blocks.append(f"What is left goes to the plain mean over networks, layer by layer: {means}.")
     return Section(TITLE, tuple(blocks))
 
 
@@ -69,19 +70,18 @@ def _bars(names: Sequence[str], shares: Sequence[np.ndarray]) -> Picture:
 
 def _maps(names: Sequence[str], weights: Sequence[np.ndarray]) -> Picture:
     g = len(names)
-    figure = new_figure(7.5, (2.2 + 0.26 * g) * len(weights))
+    figure = new_figure(min(4.5 + 0.33 * g, 7.5), (1.8 + 0.3 * g) * len(weights))
     panels = figure.subplots(len(weights), 1, squeeze=False)[:, 0]
     for layer, (axes, weight) in enumerate(zip(panels, weights, strict=True), start=1):
-        mean, title = weight.mean(axis=0), f"layer {layer}"
+        mean = weight.mean(axis=0)
         if weight.ndim == 2:
-            title += f"; the plain mean over networks weighs {number(float(mean[-1]))}"
             pairs = np.full((g, g), np.nan)
             pairs[np.triu_indices(g)] = mean[:-1]
             mean = pairs.T
         image = axes.imshow(mean, cmap="Blues", vmin=0, interpolation="nearest")
         axes.set_xticks(range(g), names, rotation=45, ha="right", rotation_mode="anchor")
         axes.set_yticks(range(g), names)
-        axes.set_title(title, loc="left")
+        axes.set_title(f"layer {layer}" if len(weights) > 1 else "", loc="left")
         figure.colorbar(image, label="mean weight")
     return picture(figure, "Map of the mean aggregation weight of every two networks, one per layer")
 
@@ -110,6 +110,7 @@ _SUMMED = (
     "every gene."
 )
 _ATTENTIVE = {
+    "dango": "Dango's meta-embedding weighs the networks by a softmax, gene by gene.",
     "cross_attention": (
         "The networks attend to each other, gene by gene (cross_attention). The weight of a network is the "
         "attention that it receives, averaged over the networks that attend and over heads."
@@ -120,7 +121,6 @@ _ATTENTIVE = {
         "its pair with itself in full, and its equal part of the plain mean."
     ),
 }
-_DANGO = "Dango's meta-embedding weighs the networks by a softmax, gene by gene."
 _BARS = (
     "Bars are means over the genes of the wildtype, lines reach from the 10 % to the 90 % quantile over "
     "genes; the dashed line is equal weight. If all bars end there, the model does not tell the networks "

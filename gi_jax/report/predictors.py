@@ -53,7 +53,7 @@ def _histogram(weight: np.ndarray) -> Picture:
     axes = figure.subplots()
     axes.hist(weight[:, 1], bins=np.linspace(0, 1, 51), color=TRAIN)
     axes.axvline(weight[:, 1].mean(), color=VAL, linewidth=1.5, label="mean")
-    axes.set(xlabel="gate weight of the local predictor", ylabel="genotypes", xlim=(0, 1))
+    axes.set(xlabel="gate weight of the local predictor", ylabel="genotypes", xlim=(-0.01, 1.01))
     axes.legend(frameon=False)
     frameless(axes)
     return picture(figure, "Histogram of the gate weight of the local predictor over test genotypes")

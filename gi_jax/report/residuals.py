@@ -19,9 +19,9 @@ def residuals_section(evaluation: Evaluation) -> Section:
     """Boxes and tables of the model's errors in groups of test genotypes."""
     told = (
         f"Measured minus predicted scores of the {len(evaluation.table):,} test genotypes. A box holds the "
-        "middle half, its line is the median, whiskers reach from 5 to 95 %. A box off the dashed line at "
-        "zero is a group whose scores the model takes for too high or too low on the whole; where RMSE is "
-        "near the standard deviation (SD) of the measured scores, it explains little. By study:"
+        "middle half, its line is the median, whiskers reach from 5 to 95 %. A box to the left of zero is "
+        "a group that the model predicts too high, to the right too low; where RMSE is near the standard "
+        "deviation (SD) of the measured scores, the model explains little. By study:"
     )
     studies, sizes = by_study(evaluation.table), by_size(evaluation.table)
     shown = dict(list(studies.items())[:SHOWN])

@@ -8,7 +8,12 @@ from gi_jax.report.blocks import Section, aligned, number, scaled
 
 
 def test_numbers_have_a_minus_sign_and_a_dash_where_there_is_none() -> None:
-    assert [number(-0.12345), number(2, 1), number(math.nan)] == ["−0.123", "2.0", "–"]
+    assert [number(-0.12345), number(2, 1), number(-0.01, 1), number(math.nan)] == [
+        "−0.123",
+        "2.0",
+        "0.0",
+        "–",
+    ]
     assert [scaled(-12345.678), scaled(0.00012345), scaled(math.nan)] == ["−1.235e+04", "0.0001234", "–"]
 
 

@@ -170,7 +170,7 @@ def test_nothing_is_loaded_from_elsewhere_and_the_bytes_repeat(
                 "model.remat=full",
             ),
             "Global and local predictor",
-            "A softmax mixes one option for every pair",
+            "What is left goes to the plain mean over networks, layer by layer: 0.",
         ),
         (("model.name=eager_v1",), "Gate weights", "The aggregation (sum) has no weights"),
         (("model.name=dango",), None, "Dango's meta-embedding"),
