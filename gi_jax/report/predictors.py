@@ -15,8 +15,8 @@ NAMES = ("global", "local")
 
 def predictors_section(experiment: Experiment, trained: Trained) -> Section | None:
     """How both predictors make up the predictions of test genotypes; None for a model with only one."""
-    config = experiment.config.model
-    if config.name == "dango" or not config.local_predictor_config.use_local_predictor:
+    config, local = experiment.config.model, experiment.config.model.local_predictor_config
+    if config.name == "dango" or not local.use_local_predictor or local.combination_method == "local":
         return None
     test = experiment.test
     drawn = np.sort(np.random.default_rng(0).permutation(len(test))[:SAMPLE])
@@ -33,7 +33,7 @@ def predictors_section(experiment: Experiment, trained: Trained) -> Section | No
         "prediction: a predictor near 0 % could as well be left out. Pearson is that of the contribution "
         "with the measured labels."
     )
-    if config.local_predictor_config.combination_method == "concat":
+    if local.combination_method == "concat":
         fixed = (
             "There is no gate (combination_method: concat): the weights are fixed, and every prediction is "
             "half the global plus half the local one."
