@@ -38,7 +38,7 @@ def trained(small_overrides: list[str], tmp_path_factory: pytest.TempPathFactory
     table = process.stdout[process.stdout.index("10 test genotypes") :]
     for name in ("model", "mean", "additive", "low-rank", "Pearson", "Spearman", "RMSE"):
         assert name in table
-    assert f"report       {folder}/report.png\npredictions  {folder}/predictions.tsv" in table
+    assert f"report       {folder}/report.html\npredictions  {folder}/predictions.tsv" in table
     return folder
 
 

@@ -30,7 +30,8 @@ def evaluate(
 ) -> None:
     """Compare a trained model and the baselines with measurements.
 
-    On the run's own test split this also writes evaluation.tsv, predictions.tsv and report.png anew.
+    On the run's own test split this also writes evaluation.tsv, predictions.tsv, report.png and report.html
+    anew.
     """
     bundle = load_bundle(run)
     use_compilation_cache(bundle.config)
@@ -41,7 +42,7 @@ def evaluate(
         CONSOLE.print(note)
     if genotypes is None:
         evaluation = evaluate_table(experiment, predictor, experiment.test)
-        write_report(evaluation, experiment, run)
+        write_report(evaluation, experiment, predictor, run)
         what = f"test genotypes ({experiment.split.kind} split)"
     else:
         table, report = load_genotypes(experiment.genes, [genotypes])

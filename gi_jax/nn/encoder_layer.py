@@ -101,11 +101,14 @@ class EncoderLayer(nn.Module):
         ]
         summed = encoder.graph_aggregation_method in ("sum", "mean")
         if change is None:
-            outputs, moments = _in_turn(transform, branches, inputs, summed, self.remat)
+            outputs, wildtypes, moments = _in_turn(transform, branches, inputs, summed, self.remat)
         else:
             transformed = [transform(*pair) for pair in zip(branches, inputs, strict=True)]
             outputs, moments = zip(*transformed, strict=True)
+            wildtypes = [output.wildtype for output in outputs]
             outputs = (_sum if summed else _stack)(outputs, changes, change.union)
+        # Kept only where a caller asks for `intermediates`; training and prediction do not.
+        self.sow("intermediates", "network_outputs", list(wildtypes))
         for i, own in zip(present, moments, strict=True):
             if own is not None:
                 norm.update(own, (i,))
@@ -147,18 +150,20 @@ def _in_turn(
     inputs: list[NodeStates],
     summed: bool,
     remat: bool,
-) -> tuple[NodeStates, list[Moments | None]]:
-    """Transforms dense states network after network; their sum, or all of them along axis 2.
+) -> tuple[NodeStates, Array, list[Moments | None]]:
+    """Transforms dense states network after network: their sum, or all of them along axis 2.
 
     A loop, because a compiler that sees all branches at once works on them at once, and holds the
     intermediate arrays of all of them.
+
+    Returns: also the wildtype outputs `[G, N, H]`, and the moments of each network.
     """
 
-    def step(total: Array, branch_and_input: tuple[Branch, Array]) -> tuple[Array, tuple[Array | None, Any]]:
+    def step(total: Array, branch_and_input: tuple[Branch, Array]) -> tuple[Array, tuple[Array, Any]]:
         branch, x = branch_and_input
         output, moments = transform(branch, NodeStates(x))
         if summed:
-            return total + output.columns, (None, moments)
+            return total + output.columns, (output.wildtype, moments)
         return total, (output.columns, moments)
 
     step = jax.checkpoint(step, prevent_cse=False) if remat else step
@@ -167,7 +172,9 @@ def _in_turn(
     total = jnp.zeros_like(x[0]) if summed else jnp.zeros((), x.dtype)
     total, (outputs, moments) = jax.lax.scan(step, total, (stacked, x))
     moments = [jax.tree.map(lambda m: m[g], moments) for g in range(len(branches))]  # noqa: B023
-    return NodeStates(total if summed else jnp.moveaxis(outputs, 0, 2)), moments
+    if summed:
+        return NodeStates(total), outputs, moments
+    return NodeStates(jnp.moveaxis(outputs, 0, 2)), outputs[:, :, 0], moments
 
 
 def _sum(outputs: Sequence[NodeStates], changes: list[NetworkChange], union: ChangedRows) -> NodeStates:

@@ -16,10 +16,10 @@ from gi_jax.config.paths import with_absolute_paths
 from gi_jax.config.schema import plain
 from gi_jax.data.splits import load_split
 from gi_jax.errors import GiJaxError
-from gi_jax.plots import plot_report
 from gi_jax.predict.bundle import CONFIG, load_bundle, write_description
 from gi_jax.predict.cell import load_genes, network_fingerprints
 from gi_jax.predict.predictor import Predictor
+from gi_jax.report import plot_report, write_page
 from gi_jax.train.checkpoint import Checkpoints
 from gi_jax.train.evaluation import MODEL, Evaluation, evaluate, print_evaluation, write_evaluation
 from gi_jax.train.experiment import Experiment, load_experiment
@@ -38,7 +38,8 @@ from gi_jax.train.signals import StopSignals
 from gi_jax.train.sinks import make_sinks
 from gi_jax.train.state import TrainState, init_state, init_variables
 
-METRICS, PREDICTIONS, REPORT, SPLIT = "metrics.jsonl", "predictions.tsv", "report.png", "split.npz"
+METRICS, PREDICTIONS, SPLIT = "metrics.jsonl", "predictions.tsv", "split.npz"
+PICTURE, REPORT = "report.png", "report.html"
 
 
 class RunResult(NamedTuple):
@@ -96,8 +97,9 @@ def train(config: RunConfig, folder: str | Path, *, resume: bool, console: Conso
             f"training ended: {ended}; best validation Pearson {progress.best_pearson or math.nan:.4f} "
             f"in epoch {progress.best_epoch + 1}"
         )
-        evaluation = evaluate_run(experiment, folder)
-        write_report(evaluation, experiment, folder)
+        predictor = Predictor(load_bundle(folder), experiment.graph)
+        evaluation = evaluate(experiment, predictor, experiment.test)
+        write_report(evaluation, experiment, predictor, folder)
         values = evaluation.metrics[MODEL]._asdict()
         reporter.record("test", progress.step, **{f"test_{name}": value for name, value in values.items()})
     print_evaluation(evaluation, f"test genotypes ({experiment.split.kind} split)", console)
@@ -121,17 +123,13 @@ def fresh_state(experiment: Experiment) -> TrainState:
     )
 
 
-def evaluate_run(experiment: Experiment, folder: Path) -> Evaluation:
-    """Evaluates the best weights of a run on its test split."""
-    return evaluate(experiment, Predictor(load_bundle(folder), experiment.graph), experiment.test)
-
-
-def write_report(evaluation: Evaluation, experiment: Experiment, folder: Path) -> None:
-    """Writes `evaluation.tsv`, `predictions.tsv` and `report.png` into a run folder."""
+def write_report(evaluation: Evaluation, experiment: Experiment, predictor: Predictor, folder: Path) -> None:
+    """Writes `evaluation.tsv`, `predictions.tsv`, `report.png` and `report.html` into a run folder."""
     write_evaluation(evaluation, experiment.genes.ids, folder)
     pearson = {name: metrics.pearson for name, metrics in evaluation.metrics.items()}
-    epochs = read_records(folder / METRICS, "epoch")
-    plot_report(folder / REPORT, evaluation.table.score, evaluation.predictions[MODEL], epochs, pearson)
+    epochs, steps = (read_records(folder / METRICS, kind) for kind in ("epoch", "step"))
+    plot_report(folder / PICTURE, evaluation.table.score, evaluation.predictions[MODEL], epochs, pearson)
+    write_page(folder / REPORT, experiment, predictor, evaluation, epochs, steps)
 
 
 def _same_shapes(loaded: dict[str, Any], fresh: dict[str, Any], config: RunConfig) -> dict[str, Any]:

@@ -116,6 +116,7 @@ def test_the_folder_holds_the_whole_story(reference: Path, small_config: RunConf
     assert set(json.loads((reference / "networks.json").read_text())) == {"sparse", "dense"}
     assert json.loads((reference / "labels.json").read_text())["kind"] == "standard"
     assert (reference / "report.png").read_bytes().startswith(b"\x89PNG")
+    assert (reference / "report.html").read_text().startswith("<!doctype html>")
     header, *rows = [line.split("\t") for line in (reference / "predictions.tsv").read_text().splitlines()]
     assert header == ["genes", "study", "measured", "model", "mean", "additive", "low-rank"]
     assert len(rows) == 10
@@ -268,7 +269,7 @@ def test_early_stopping_and_the_time_limit_end_a_run(small_config: RunConfig, tm
     assert saved_steps(tmp_path / "early")[-1] == 2 * STEPS_PER_EPOCH
     result, _ = run(with_trainer(small_config, max_seconds=1e-3 + 1), tmp_path / "timed")
     assert result.ended == "the time of 0:01 is spent"
-    assert (tmp_path / "timed" / "report.png").exists()
+    assert (tmp_path / "timed" / "report.html").exists()
 
 
 def test_a_full_disk_is_one_sentence_that_names_the_last_good_checkpoint(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.image import imread
 
-from gi_jax.plots import plot_report
+from gi_jax.report import plot_report
 
 
 @pytest.mark.parametrize("num_genotypes", [5, 3000])

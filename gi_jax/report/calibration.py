@@ -1,0 +1,51 @@
+"""Whether the spread of an ensemble tells its error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from gi_jax.data.tables import read_table
+from gi_jax.report.blocks import Picture, Section, Table, aligned, picture
+from gi_jax.report.panels import INK, VAL, frameless, new_figure
+
+COLUMNS = ("spread", "rmse", "genotypes")
+
+
+def calibration_section(path: Path, num_genotypes: int) -> Section | None:
+    """Spread over the members against error, from a `calibration.tsv`; None if there is no such file."""
+    if not path.exists():
+        return None
+    columns = read_table(path, required=COLUMNS).columns
+    spread, rmse, genotypes = (np.array(columns[name], float) for name in COLUMNS)
+    numbers = np.reshape(aligned([*spread, *rmse]), (2, -1)).tolist()
+    rows = tuple(zip(*numbers, (f"{count:,.0f}" for count in genotypes), strict=True))
+    return Section(
+        "Calibration",
+        (
+            f"The {num_genotypes:,} test genotypes in bins of rising spread, the standard deviation of the "
+            "prediction over the members of the ensemble. Where the spread tells the error, the root mean "
+            "square error (RMSE) of a bin lies on the dashed line. Points above it: the ensemble is surer "
+            "than it should be, as ensembles usually are, because measurements have noise that no member "
+            "sees. Points that do not even rise: the spread says nothing about which predictions to trust.",
+            _points(spread, rmse),
+            Table(("mean spread", "RMSE", "test genotypes"), rows, words=0),
+        ),
+    )
+
+
+def _points(spread: np.ndarray, rmse: np.ndarray) -> Picture:
+    figure = new_figure(5, 4)
+    axes = figure.subplots()
+    end = 1.08 * float(max(spread.max(), rmse.max()))
+    axes.plot([0, end], [0, end], color=INK, linewidth=0.8, linestyle="--")
+    axes.plot(spread, rmse, marker="o", markersize=5, color=VAL)
+    axes.set(
+        xlim=(0, 1.15 * float(spread.max()) or end),
+        ylim=(0, end),
+        xlabel="spread over members, in score units",
+        ylabel="RMSE, in score units",
+    )
+    frameless(axes)
+    return picture(figure, "Root mean square error against the spread of the ensemble, one point per bin")

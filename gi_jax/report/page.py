@@ -1,0 +1,74 @@
+"""`report.html`: all that a run has to show, in one file that needs no network and no other file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from gi_jax.predict.predictor import Predictor
+from gi_jax.report.agreement import baselines_section, in_short, scatter_section
+from gi_jax.report.blocks import Section
+from gi_jax.report.calibration import calibration_section
+from gi_jax.report.curves import curves_section
+from gi_jax.report.data import configuration_section, data_section
+from gi_jax.report.intermediates import Trained
+from gi_jax.report.networks import networks_section
+from gi_jax.report.predictors import predictors_section
+from gi_jax.report.residuals import residuals_section
+from gi_jax.train.evaluation import Evaluation
+from gi_jax.train.experiment import Experiment
+
+CALIBRATION = "calibration.tsv"  # of an ensemble, beside the page
+
+
+def write_page(
+    path: Path,
+    experiment: Experiment,
+    predictor: Predictor,
+    evaluation: Evaluation,
+    epochs: Sequence[Mapping[str, Any]],
+    steps: Sequence[Mapping[str, Any]],
+) -> None:
+    """Writes the page of a run.
+
+    The same run always gives the same bytes. If a `calibration.tsv` lies beside it, the page shows it.
+
+    Args:
+      path: the .html file, in the folder of the run.
+      experiment: the run's data and configuration.
+      predictor: its best weights.
+      evaluation: of these on the test split.
+      epochs, steps: the `epoch` and `step` records of the run's metrics.
+    """
+    trained = Trained(predictor.model, predictor.bundle.variables, predictor.graph)
+    sections = (
+        baselines_section(evaluation),
+        scatter_section(evaluation),
+        residuals_section(evaluation),
+        calibration_section(path.parent / CALIBRATION, len(evaluation.table)),
+        curves_section(experiment, epochs, steps),
+        predictors_section(experiment, trained),
+        networks_section(trained),
+        data_section(experiment),
+        configuration_section(experiment, trained),
+    )
+    name = path.absolute().parent.name
+    summary = [in_short(evaluation, experiment.split.kind), *(f"Note: {note}." for note in predictor.notes)]
+    if (start := experiment.config.model.checkpoint_path) is not None:
+        summary.append(f"Training started from the weights of {start}, which may have seen test genotypes.")
+    path.write_text(render(name, summary, [section for section in sections if section]), encoding="utf-8")
+
+
+def render(name: str, summary: Sequence[str], sections: Sequence[Section]) -> str:
+    """The page as text; whatever names, configuration and data hold is escaped."""
+    environment = Environment(
+        loader=PackageLoader("gi_jax.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    return environment.get_template("report.html.jinja").render(name=name, summary=summary, sections=sections)
