@@ -83,6 +83,11 @@ def folder_to_torch(folder: Path, target: Path) -> Conversion:
     """
     with jax.enable_x64(True):  # keeps float64 weights as they are
         bundle = load_bundle(folder)
+    if bundle.config.ensemble > 1:
+        raise GiJaxError(
+            f"{folder}: holds an ensemble of {bundle.config.ensemble}, a state dict holds one model; save "
+            "one with gi_jax.predict.save_bundle(load_bundle(FOLDER).member(0), NEW) and convert NEW"
+        )
     extra = _extra(folder)
     architecture = Architecture(
         bundle.config.model, len(bundle.genes), bundle.config.cell_dataset.graphs, extra["edge_form"]

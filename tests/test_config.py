@@ -161,6 +161,7 @@ def test_norm_statistics_default_to_what_the_norm_can_do(norm: str, statistics: 
             "max_lr is not an option of ReduceLROnPlateau",
         ),
         ("trainer: {precision: fp8}", [], "trainer.precision is 'fp8'"),
+        ("", ["ensemble=0"], "config.yaml: ensemble is 0, expected at least 1"),
         ("data_module: {batch_size: 0}", [], "batch_size is 0, expected at least 1"),
     ],
 )

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from gi_jax.cli.setting import CONSOLE, Overrides, read_config
 from gi_jax.models import num_parameters
+from gi_jax.predict.bundle import member_of
 from gi_jax.train.experiment import Experiment, load_experiment
 from gi_jax.train.optimizer import make_optimizer
 from gi_jax.train.run import fresh_state
@@ -25,12 +26,15 @@ def inspect(
     experiment = load_experiment(read_config(config, overrides))
     CONSOLE.print(f"{experiment.report}\n{experiment.split}", soft_wrap=True)
     state = fresh_state(experiment)
-    CONSOLE.print(_parameter_table(num_parameters(state.params)))
+    members = experiment.config.ensemble
+    params = state.params if members == 1 else member_of(state.params, 0)
+    CONSOLE.print(_parameter_table(num_parameters(params), members))
     CONSOLE.print(_cost_table(experiment, state))
 
 
-def _parameter_table(counts: dict[str, int]) -> Table:
-    table = Table(title="parameters", title_justify="left")
+def _parameter_table(counts: dict[str, int], members: int) -> Table:
+    whose = "" if members == 1 else f" of each of {members} members"
+    table = Table(title=f"parameters{whose}", title_justify="left")
     table.add_column("component")
     table.add_column("count", justify="right")
     for component, count in counts.items():
@@ -46,7 +50,9 @@ def _cost_table(experiment: Experiment, state: jax.Array) -> Table:
     costs, memory = compiled.cost_analysis() or {}, compiled.memory_analysis()
     batch_size = stepper.batch_size
     room = "all rows" if stepper.capacity is None else f"{stepper.capacity.union:,} changed rows"
-    table = Table(title=f"one step: {batch_size:,} genotypes, room for {room}", title_justify="left")
+    members = "" if experiment.config.ensemble == 1 else f", {experiment.config.ensemble} members"
+    title = f"one step: {batch_size:,} genotypes{members}, room for {room}"
+    table = Table(title=title, title_justify="left")
     table.add_column("")
     table.add_column("", justify="right")
     table.add_row("state: weights, moments, buffers", _mebibytes(_size(state)))

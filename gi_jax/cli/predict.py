@@ -14,7 +14,7 @@ from gi_jax.cli.setting import use_compilation_cache
 from gi_jax.data.genotype_files import genotypes_from_names, load_query_genotypes
 from gi_jax.errors import GiJaxError
 from gi_jax.predict.bundle import load_bundle
-from gi_jax.predict.predictor import Predictor
+from gi_jax.predict.predictor import Predictor, mean_and_spread
 
 
 def predict(
@@ -39,7 +39,8 @@ def predict(
     """Predict the interaction scores of genotypes.
 
     Genes go by systematic or standard name, in upper or lower case. The result is a table with the
-    columns `genes` and `prediction`.
+    columns `genes` and `prediction`, and for an ensemble `prediction_std`, the standard deviation over its
+    members.
     """
     if bool(genotypes) == (file is not None):
         raise GiJaxError(
@@ -56,13 +57,17 @@ def predict(
         table = genotypes_from_names(bundle.genes, genotypes)
     for note in predictor.notes:
         speak.print(note, soft_wrap=True)
-    scores = predictor.predict_table(table if study is None else replace(table, studies=(study,)))
-    lines = ["genes\tprediction"]
-    for genotype, score in zip(table.genes, scores, strict=True):
-        lines.append(f"{','.join(bundle.genes.names(genotype))}\t{score:.6g}")
+    members = predictor.predict_members(table if study is None else replace(table, studies=(study,)))
+    columns = {"prediction": members.mean(axis=0)}
+    if len(members) > 1:
+        columns["prediction_std"] = mean_and_spread(members).std
+    lines = ["\t".join(("genes", *columns))]
+    for genotype, *values in zip(table.genes, *columns.values(), strict=True):
+        names = ",".join(bundle.genes.names(genotype))
+        lines.append("\t".join((names, *(f"{value:.6g}" for value in values))))
     text = "\n".join(lines) + "\n"
     if out is None:
         sys.stdout.write(text)
     else:
         out.write_text(text)
-        speak.print(f"{len(scores):,} predictions in {out}", soft_wrap=True)
+        speak.print(f"{len(table):,} predictions in {out}", soft_wrap=True)

@@ -54,6 +54,7 @@ class RunConfig:
     """All that determines a run; two runs with equal configs, data and device end in equal weights."""
 
     seed: int = 0
+    ensemble: int = 1  # members trained side by side, with the seeds seed, seed + 1, ...
     cell_dataset: CellDatasetConfig = field(default_factory=CellDatasetConfig)
     data: DataConfig = field(default_factory=DataConfig)
     data_module: DataModuleConfig = field(default_factory=DataModuleConfig)
@@ -63,6 +64,7 @@ class RunConfig:
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
 
     def __post_init__(self) -> None:
+        at_least("ensemble", self.ensemble, 1)
         if self.regression_task.frozen and self.model.checkpoint_path is None:
             raise GiJaxError(
                 "regression_task.frozen keeps parts of a model as they are, but model.checkpoint_path names "

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.custom_batching import custom_vmap
 from jax.experimental import sparse
 
 from gi_jax.data.networks import Adjacency, CellGraph
@@ -19,7 +22,8 @@ def spmm(adjacency: Adjacency, x: Array) -> Array:
     """Sums the rows of every gene's in-neighbours: `out[i] = sum_j A[i, j] x[j]`.
 
     The backward pass is the same product with the stored transpose, `dx = A^T dout`; the backend
-    is a static property of the adjacency (`with_backend`). Exact up to the order of summation.
+    is a static property of the adjacency (`with_backend`). Exact up to the order of summation. Under
+    `jax.vmap` over `x` it stays one sparse product, with more columns.
 
     Args:
       adjacency: one network, N genes.
@@ -38,7 +42,7 @@ def spmm(adjacency: Adjacency, x: Array) -> Array:
 
 @jax.custom_vjp
 def _spmm(adjacency: Adjacency, x: Array) -> Array:
-    return _product(adjacency, x, transpose=False)
+    return _aggregate(adjacency, x)
 
 
 def _forward(adjacency: Adjacency, x: Array) -> tuple[Array, tuple[Adjacency, Array]]:
@@ -47,10 +51,32 @@ def _forward(adjacency: Adjacency, x: Array) -> tuple[Array, tuple[Adjacency, Ar
 
 def _backward(saved: tuple[Adjacency, Array], cotangent: Array) -> tuple[None, Array]:
     adjacency, like = saved
-    return None, _product(adjacency, cotangent.astype(like.dtype), transpose=True).astype(like.dtype)
+    return None, _aggregate_transposed(adjacency, cotangent.astype(like.dtype)).astype(like.dtype)
 
 
 _spmm.defvjp(_forward, _backward)
+
+
+def _one_product(transpose: bool) -> Callable[[Adjacency, Array], Array]:
+    """`A @ X` or `A^T @ X` for `X [N, C]`, which `jax.vmap` over K of them widens to `[N, K * C]`."""
+
+    @custom_vmap
+    def product(adjacency: Adjacency, x: Array) -> Array:
+        return _product(adjacency, x, transpose=transpose)
+
+    @product.def_vmap
+    def wider(size: int, batched: list, adjacency: Adjacency, x: Array) -> tuple[Array, bool]:
+        if any(jax.tree.leaves(batched[0])):
+            raise GiJaxError("aggregation was mapped over graphs; map over node states and share the graph")
+        n = x.shape[1]
+        columns = jnp.moveaxis(x, 0, 1).reshape(n, -1)  # [N, K * C]
+        out = product(adjacency, columns).reshape(n, size, -1)  # [N, K, C]
+        return jnp.moveaxis(out, 1, 0), True
+
+    return product
+
+
+_aggregate, _aggregate_transposed = _one_product(transpose=False), _one_product(transpose=True)
 
 
 def _product(adjacency: Adjacency, x: Array, *, transpose: bool) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +31,35 @@ _EXPECTED = "a run folder that a training wrote, or a model folder"
 
 @dataclass(frozen=True)
 class ModelBundle:
-    """All that predicting takes, except the networks' edges, which `networks` identifies."""
+    """All that predicting takes, except the networks' edges, which `networks` identifies.
+
+    The variables of an ensemble have a leading axis, one entry per member.
+    """
 
     config: RunConfig
     genes: GeneList
     transform: LabelTransform
     networks: dict[str, str]  # name -> SHA-256, see `network_fingerprints`; empty if not recorded
     variables: dict[str, Any]
+
+    def member(self, index: int) -> ModelBundle:
+        """One member of an ensemble as a model of its own.
+
+        Raises:
+          GiJaxError: there is no such member.
+        """
+        count = self.config.ensemble
+        if not 0 <= index < count:
+            raise GiJaxError(f"member {index} was asked for; the model has {count}, numbered from 0")
+        if count == 1:
+            return self
+        config = replace(self.config, ensemble=1, seed=self.config.seed + index)
+        return replace(self, config=config, variables=member_of(self.variables, index))
+
+
+def member_of(tree: Any, index: int) -> Any:
+    """Entry `index` of the leading axis of every array of a pytree."""
+    return jax.tree.map(lambda leaf: leaf[index], tree)
 
 
 def write_description(

@@ -20,7 +20,7 @@ from gi_jax.ops.changed_rows import Capacity
 from gi_jax.predict.room import choose_capacity, padded_order
 
 
-@partial(jax.jit, static_argnames=("model", "capacity"))
+@partial(jax.jit, static_argnames=("model", "capacity", "stacked"))
 def forward_batch(
     variables: Mapping[str, Any],
     graph: CellGraph,
@@ -28,9 +28,14 @@ def forward_batch(
     *,
     model: nn.Module,
     capacity: Capacity | None,
+    stacked: bool = False,
 ) -> Array:
-    """Predicted labels of one batch: `[B]`."""
-    return model.apply(variables, graph, batch, capacity=capacity).gene_interaction[:, 0]
+    """Predicted labels of one batch: `[B]`, or `[K, B]` if the variables are those of K members, stacked."""
+
+    def predict(variables: Mapping[str, Any]) -> Array:
+        return model.apply(variables, graph, batch, capacity=capacity).gene_interaction[:, 0]
+
+    return jax.vmap(predict)(variables) if stacked else predict(variables)
 
 
 FEW = 8  # genotypes; computing all their rows takes less than compiling for just the changed ones
@@ -45,10 +50,13 @@ class TableForward:
       table: M genotypes.
       batch_size: genotypes per forward pass; it does not change predictions unless the model's norm
         statistics run over the batch.
+      members: K; the variables of more than one have a leading axis.
     """
 
-    def __init__(self, model: nn.Module, graph: CellGraph, table: GenotypeTable, batch_size: int) -> None:
-        self.model, self.graph, self.size = model, graph, len(table)
+    def __init__(
+        self, model: nn.Module, graph: CellGraph, table: GenotypeTable, batch_size: int, members: int = 1
+    ) -> None:
+        self.model, self.graph, self.size, self.num_members = model, graph, len(table), members
         # Powers of two, so that small queries of any size share a handful of programs.
         batch_size = min(batch_size, 1 << (len(table) - 1).bit_length())
         order = padded_order(np.arange(len(table)), batch_size)
@@ -64,9 +72,12 @@ class TableForward:
         ]
 
     def __call__(self, variables: Mapping[str, Any]) -> np.ndarray:
-        """Predicted labels `[M]`, in the units the model was trained on."""
-        parts = [
-            forward_batch(variables, self.graph, batch, model=self.model, capacity=self.capacity)
-            for batch in self.batches
-        ]
-        return np.asarray(jnp.concatenate(parts))[: self.size]
+        """Predicted labels `[M]`, in the units the model was trained on; the mean over members."""
+        return self.members(variables).mean(axis=0)
+
+    def members(self, variables: Mapping[str, Any]) -> np.ndarray:
+        """Predicted labels of every member: `[K, M]`."""
+        options = {"model": self.model, "capacity": self.capacity, "stacked": self.num_members > 1}
+        parts = [forward_batch(variables, self.graph, batch, **options) for batch in self.batches]
+        labels = np.asarray(jnp.concatenate(parts, axis=-1))  # [steps * B] or [K, steps * B]
+        return labels.reshape(self.num_members, -1)[:, : self.size]

@@ -13,7 +13,8 @@ from rich.table import Column, Table
 
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.models.baselines import fit_baselines
-from gi_jax.predict.predictor import Predictor
+from gi_jax.predict.predictor import Predictor, mean_and_spread
+from gi_jax.train.calibration import Calibration, calibrate
 from gi_jax.train.experiment import Experiment
 from gi_jax.train.metrics import RegressionMetrics, regression_metrics
 
@@ -27,6 +28,8 @@ class Evaluation(NamedTuple):
     table: GenotypeTable
     predictions: dict[str, np.ndarray]  # [M] each, in the units of the scores; the model first
     metrics: dict[str, RegressionMetrics]
+    model_std: np.ndarray | None = None  # [M], over the members of an ensemble, in the units of the scores
+    calibration: Calibration | None = None  # of an ensemble
 
 
 def evaluate(experiment: Experiment, predictor: Predictor, table: GenotypeTable) -> Evaluation:
@@ -35,14 +38,18 @@ def evaluate(experiment: Experiment, predictor: Predictor, table: GenotypeTable)
     The baselines choose their strengths on the validation split, as the model chose its weights.
     """
     codes = experiment.transform.study_codes(table.studies)[table.study]
-    predictions = {MODEL: predictor.predict_table(table)}
+    members = predictor.predict_members(table)
+    predictions = {MODEL: members.mean(axis=0)}
     train, val = (replace(part, score=experiment.labels(part)) for part in (experiment.train, experiment.val))
     for name, baseline in fit_baselines(BASELINES, train, val, experiment.graph).items():
         predictions[name.replace("_", "-")] = experiment.transform.inverse(
             baseline.predict(table.genes), codes
         )
     metrics = {name: regression_metrics(values, table.score) for name, values in predictions.items()}
-    return Evaluation(table, predictions, metrics)
+    if len(members) == 1:
+        return Evaluation(table, predictions, metrics)
+    std = mean_and_spread(members).std
+    return Evaluation(table, predictions, metrics, std, calibrate(predictions[MODEL], std, table.score))
 
 
 def print_evaluation(evaluation: Evaluation, what: str, console: Console) -> None:
@@ -53,20 +60,28 @@ def print_evaluation(evaluation: Evaluation, what: str, console: Console) -> Non
         correlations = ("-" if math.isnan(value) else f"{value:.3f}" for value in (m.pearson, m.spearman))
         table.add_row(name, *correlations, f"{m.rmse:.4g}")
     console.print(table)
+    if evaluation.calibration is not None:
+        console.print(str(evaluation.calibration), highlight=False, soft_wrap=True)
 
 
 def write_evaluation(evaluation: Evaluation, genes: tuple[str, ...], folder: Path) -> None:
-    """Writes `evaluation.tsv` (one row per model) and `predictions.tsv` (one row per genotype)."""
+    """Writes `evaluation.tsv` (one row per model) and `predictions.tsv` (one row per genotype).
+
+    The last column of an ensemble's predictions is `model_std`, its spread over members.
+    """
     columns = RegressionMetrics._fields
     rows = ["\t".join(("model", "genotypes", *columns))]
     for name, metrics in evaluation.metrics.items():
         rows.append("\t".join((name, str(len(evaluation.table)), *(f"{value:.6g}" for value in metrics))))
     (folder / "evaluation.tsv").write_text("\n".join(rows) + "\n")
-    table, names = evaluation.table, list(evaluation.predictions)
-    values = np.stack([table.score, *evaluation.predictions.values()], axis=1)  # [M, 1 + models]
+    table = evaluation.table
+    numbers = {"measured": table.score, **evaluation.predictions}
+    if evaluation.model_std is not None:
+        numbers["model_std"] = evaluation.model_std
+    values = np.stack(list(numbers.values()), axis=1)  # [M, columns]
     with (folder / "predictions.tsv").open("w") as file:
-        file.write("\t".join(("genes", "study", "measured", *names)) + "\n")
+        file.write("\t".join(("genes", "study", *numbers)) + "\n")
         for row, genotype in enumerate(table.genes):
             deleted = ",".join(genes[gene] for gene in genotype if gene < table.num_genes)
-            numbers = (f"{value:.6g}" for value in values[row])
-            file.write("\t".join((deleted, table.studies[table.study[row]], *numbers)) + "\n")
+            texts = (f"{value:.6g}" for value in values[row])
+            file.write("\t".join((deleted, table.studies[table.study[row]], *texts)) + "\n")

@@ -7,22 +7,23 @@ import time
 from collections import deque
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from gi_jax.errors import GiJaxError
 from gi_jax.predict.forward import TableForward
-from gi_jax.predict.predictor import prediction_model
+from gi_jax.predict.predictor import mean_and_spread, prediction_model
 from gi_jax.train.batches import num_batches
 from gi_jax.train.checkpoint import Checkpoints
 from gi_jax.train.experiment import Experiment
-from gi_jax.train.failure import describe_failure
+from gi_jax.train.failure import describe_failure, first_failure
 from gi_jax.train.learning_rate import LearningRate
 from gi_jax.train.logging import Reporter, clock
 from gi_jax.train.metrics import RegressionMetrics, epoch_summary, regression_metrics
 from gi_jax.train.optimizer import make_optimizer
 from gi_jax.train.progress import Progress
 from gi_jax.train.signals import StopSignals
-from gi_jax.train.state import TrainState, zero_sums
+from gi_jax.train.state import TrainState
 from gi_jax.train.step import StepInputs, StepReport
 from gi_jax.train.stepper import Stepper
 
@@ -59,7 +60,8 @@ class Training:
         self.rate = LearningRate(task, self.steps, epochs, progress)
         self.val = experiment.val
         model = prediction_model(self.config, experiment.graph)
-        self.validate = TableForward(model, experiment.graph, self.val, self.config.data_module.batch_size)
+        batch_size, members = self.config.data_module.batch_size, self.config.ensemble
+        self.validate = TableForward(model, experiment.graph, self.val, batch_size, members)
         self._started = time.monotonic() - progress.seconds
         self._compiling = True
 
@@ -141,13 +143,14 @@ class Training:
         if whole:
             self.rate.after_epoch(progress, val_mse)
             progress.epoch, progress.position = progress.epoch + 1, 0
-            self.state = self.state.replace(sums=zero_sums(self.state.sums.count.dtype))
+            self.state = self.state.replace(sums=jax.tree.map(jnp.zeros_like, self.state.sums))
         self._save()
 
     def _validate(self) -> RegressionMetrics:
         progress, val = self.progress, self.val
-        labels = self.validate(self.state.variables).astype(np.float64)
-        metrics = regression_metrics(self.experiment.transform.inverse(labels, val.study), val.score)
+        labels = self.validate.members(self.state.variables).astype(np.float64)
+        scores = self.experiment.transform.inverse(labels, val.study)  # [K, M]
+        metrics = regression_metrics(scores.mean(axis=0), val.score)
         loss, pearson = epoch_summary(self.state.sums)
         # The first weights are saved whatever their Pearson, which is NaN for constant predictions.
         better = progress.best_step is None or metrics.pearson > _or_lowest(progress.best_pearson)
@@ -167,6 +170,8 @@ class Training:
             f"{clock(progress.seconds)}"
         )
         values = {f"val_{name}": value for name, value in metrics._asdict().items()}
+        if len(scores) > 1:
+            values["val_spread"] = float(mean_and_spread(scores).std.mean())
         self.reporter.record(
             "epoch",
             progress.step,
@@ -216,12 +221,14 @@ class Training:
         )
 
     def _check_finite(self) -> None:
-        if int(self.state.failure.position) < 0:
+        failed = first_failure(self.state.failure)
+        if failed is None:
             return
-        self.progress.step += int(self.state.failure.position) + 1 - self.progress.position
-        failure = describe_failure(self.state.failure, self.order, self.experiment)
+        self.progress.step += failed.position + 1 - self.progress.position
+        failure = describe_failure(failed, self.order, self.experiment)
         step, before = self.progress.step, self.checkpoints.last_step()
-        self.reporter.record("not_finite", step, stage=failure.stage, genotypes=failure.genotypes)
+        member = {} if failure.member is None else {"member": failure.member}
+        self.reporter.record("not_finite", step, stage=failure.stage, genotypes=failure.genotypes, **member)
         raise GiJaxError(
             f"step {step:,} (epoch {self._epoch_name()}): {failure}; the state of step {before:,} is kept in "
             f"{self.checkpoints.run / 'checkpoints' / 'last'}; train anew with a smaller learning rate or "

@@ -34,9 +34,17 @@ def regression_metrics(prediction: np.ndarray, measured: np.ndarray) -> Regressi
 def epoch_summary(sums: EpochSums) -> tuple[float, float]:
     """Mean loss and Pearson correlation of the batches seen so far; NaN if there were none.
 
-    `r = cov(p, y) / sqrt(var(p) var(y))`, with the moments from running sums.
+    `r = cov(p, y) / sqrt(var(p) var(y))`, with the moments from running sums. For an ensemble (sums
+    `[K]`) both are means over its members: no batch is predicted by the members together.
     """
-    count, loss, p, y, pp, yy, py = (float(value) for value in sums)
+    members = np.stack([np.asarray(value, np.float64).reshape(-1) for value in sums], axis=1)  # [K, 7]
+    loss, pearson = np.mean([_summary(*member) for member in members.tolist()], axis=0)
+    return float(loss), float(pearson)
+
+
+def _summary(
+    count: float, loss: float, p: float, y: float, pp: float, yy: float, py: float
+) -> tuple[float, float]:
     if not count:
         return math.nan, math.nan
     covariance = py / count - (p / count) * (y / count)

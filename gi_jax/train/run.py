@@ -16,11 +16,13 @@ from gi_jax.config.paths import with_absolute_paths
 from gi_jax.config.schema import plain
 from gi_jax.data.splits import load_split
 from gi_jax.errors import GiJaxError
-from gi_jax.predict.bundle import CONFIG, load_bundle, write_description
+from gi_jax.predict.bundle import CONFIG, ModelBundle, load_bundle, write_description
 from gi_jax.predict.cell import load_genes, network_fingerprints
 from gi_jax.predict.predictor import Predictor
 from gi_jax.report import plot_report, write_page
+from gi_jax.train.calibration import write_calibration
 from gi_jax.train.checkpoint import Checkpoints
+from gi_jax.train.ensemble import check_starting_weights, stack_members
 from gi_jax.train.evaluation import MODEL, Evaluation, evaluate, print_evaluation, write_evaluation
 from gi_jax.train.experiment import Experiment, load_experiment
 from gi_jax.train.logging import JsonLines, Reporter, read_records
@@ -107,11 +109,26 @@ def train(config: RunConfig, folder: str | Path, *, resume: bool, console: Conso
 
 
 def fresh_state(experiment: Experiment) -> TrainState:
-    """The state before the first step, from random weights or those of `model.checkpoint_path`."""
+    """The state before the first step, from random weights or those of `model.checkpoint_path`.
+
+    With an ensemble every leaf has a leading axis, one entry per member; the first member starts as
+    a run of the same seed does.
+    """
     config = experiment.config
-    variables = init_variables(experiment.model, experiment.graph, config.seed)
+    loaded = None
     if config.model.checkpoint_path is not None:
-        variables = _same_shapes(load_bundle(config.model.checkpoint_path).variables, variables, config)
+        loaded = load_bundle(config.model.checkpoint_path)
+        check_starting_weights(loaded.config.ensemble, config)
+    states = [_member_state(experiment, member, loaded) for member in range(config.ensemble)]
+    return states[0] if config.ensemble == 1 else stack_members(states)
+
+
+def _member_state(experiment: Experiment, member: int, loaded: ModelBundle | None) -> TrainState:
+    config, seed = experiment.config, experiment.config.seed + member
+    variables = init_variables(experiment.model, experiment.graph, seed)
+    if loaded is not None:
+        start = loaded.member(member if loaded.config.ensemble > 1 else 0)
+        variables = _same_shapes(start.variables, variables, config)
     return init_state(
         variables,
         config.regression_task,
@@ -119,13 +136,17 @@ def fresh_state(experiment: Experiment) -> TrainState:
         experiment.objective,
         embedding_dim=config.model.hidden_channels,
         batch_size=config.data_module.batch_size,
-        seed=config.seed,
+        seed=seed,
     )
 
 
 def write_report(evaluation: Evaluation, experiment: Experiment, predictor: Predictor, folder: Path) -> None:
-    """Writes `evaluation.tsv`, `predictions.tsv`, `report.png` and `report.html` into a run folder."""
+    """Writes `evaluation.tsv`, `predictions.tsv`, `report.png` and `report.html`, of an ensemble also
+    `calibration.tsv`, into a run folder.
+    """
     write_evaluation(evaluation, experiment.genes.ids, folder)
+    if evaluation.calibration is not None:
+        write_calibration(evaluation.calibration, folder)
     pearson = {name: metrics.pearson for name, metrics in evaluation.metrics.items()}
     epochs, steps = (read_records(folder / METRICS, kind) for kind in ("epoch", "step"))
     plot_report(folder / PICTURE, evaluation.table.score, evaluation.predictions[MODEL], epochs, pearson)

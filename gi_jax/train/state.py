@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -74,9 +75,13 @@ def zero_sums(dtype: jnp.dtype) -> EpochSums:
 
 def init_variables(model: nn.Module, graph: CellGraph, seed: int) -> dict[str, Any]:
     """Fresh weights (and running statistics) of a model."""
+    return _init(jax.random.key(seed), graph, model=model)
+
+
+@partial(jax.jit, static_argnames="model")  # compiled once for all members of an ensemble
+def _init(key: Array, graph: CellGraph, *, model: nn.Module) -> dict[str, Any]:
     # Shapes of parameters do not depend on the batch, so the smallest one will do.
-    batch = genotype_batch([[0]], graph.num_genes)
-    return jax.jit(model.init)(jax.random.key(seed), graph, batch)
+    return model.init(key, graph, genotype_batch([[0]], graph.num_genes))
 
 
 def init_state(

@@ -11,6 +11,7 @@ import optax
 from gi_jax.models.row_needs import changed_row_needs
 from gi_jax.predict.room import choose_capacity
 from gi_jax.train.batches import TrainingData, epoch_order, training_data
+from gi_jax.train.ensemble import over_members
 from gi_jax.train.experiment import Experiment
 from gi_jax.train.state import TrainState
 from gi_jax.train.step import StepInputs, StepReport, make_train_step
@@ -43,7 +44,7 @@ class Stepper:
         )
         estimate = self.needs and self.needs.expected(self.batch_size)
         self.row_need = np.array(row_need) if row_need else estimate
-        self.rng = np.asarray(state.rng)
+        self.rng = np.asarray(state.rng).reshape(-1, 2)[0]  # all members see the first one's batches
         self.capacity, self._step = None, None
         self._make_step()
 
@@ -85,4 +86,4 @@ class Stepper:
             ema_decay=config.regression_task.ema_decay,
             check_finite=config.trainer.check_finite,
         )
-        self._step = jax.jit(step, donate_argnums=0)
+        self._step = jax.jit(over_members(step) if config.ensemble > 1 else step, donate_argnums=0)

@@ -35,3 +35,10 @@ def test_running_sums_give_the_correlation_of_the_whole_epoch() -> None:
     assert loss == 0.5
     np.testing.assert_allclose(pearson, np.corrcoef(p, y)[0, 1], atol=1e-4)
     assert math.isnan(epoch_summary(EpochSums(*[0.0] * 7))[0])
+
+
+def test_an_ensemble_sums_up_to_the_mean_over_its_members() -> None:
+    # Predictions 1 2 3 and 3 2 1 of labels 1 2 3: correlations 1 and -1; and 1 2 3 once more.
+    members = [(3, 6.0, 6, 6, 14, 14, product) for product in (14, 10, 14)]
+    sums = EpochSums(*map(jnp.float32, zip(*members, strict=True)))
+    np.testing.assert_allclose(epoch_summary(sums), (2.0, 1 / 3), rtol=1e-6)
