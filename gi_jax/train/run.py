@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from signal import Signals
@@ -21,7 +22,14 @@ from gi_jax.predict.bundle import CONFIG, load_bundle, write_description
 from gi_jax.predict.cell import load_genes, network_fingerprints
 from gi_jax.predict.predictor import Predictor
 from gi_jax.train.checkpoint import Checkpoints
-from gi_jax.train.evaluation import MODEL, Evaluation, evaluate, print_evaluation, write_evaluation
+from gi_jax.train.evaluation import (
+    BASELINES,
+    MODEL,
+    Evaluation,
+    evaluate,
+    print_evaluation,
+    write_evaluation,
+)
 from gi_jax.train.experiment import Experiment, load_experiment
 from gi_jax.train.logging import JsonLines, Reporter, read_records
 from gi_jax.train.loop import Training
@@ -49,7 +57,14 @@ class RunResult(NamedTuple):
     stopped_by: Signals | None
 
 
-def train(config: RunConfig, folder: str | Path, *, resume: bool, console: Console) -> RunResult:
+def train(
+    config: RunConfig,
+    folder: str | Path,
+    *,
+    resume: bool,
+    console: Console,
+    baselines: Sequence[str] = BASELINES,
+) -> RunResult:
     """Trains into a run folder and evaluates the best weights on the test split.
 
     Args:
@@ -58,6 +73,7 @@ def train(config: RunConfig, folder: str | Path, *, resume: bool, console: Conso
       resume: continue the run of the folder where its last checkpoint stands; a run that never
         started is started.
       console: where the reports go.
+      baselines: evaluated beside the model, see `gi_jax.models.baselines`.
 
     Raises:
       GiJaxError: the folder holds a run and `resume` is off; the run was started with another
@@ -96,7 +112,7 @@ def train(config: RunConfig, folder: str | Path, *, resume: bool, console: Conso
             f"training ended: {ended}; best validation Pearson {progress.best_pearson or math.nan:.4f} "
             f"in epoch {progress.best_epoch + 1}"
         )
-        evaluation = evaluate_run(experiment, folder)
+        evaluation = evaluate_run(experiment, folder, baselines)
         write_report(evaluation, experiment, folder)
         values = evaluation.metrics[MODEL]._asdict()
         reporter.record("test", progress.step, **{f"test_{name}": value for name, value in values.items()})
@@ -121,9 +137,10 @@ def fresh_state(experiment: Experiment) -> TrainState:
     )
 
 
-def evaluate_run(experiment: Experiment, folder: Path) -> Evaluation:
-    """Evaluates the best weights of a run on its test split."""
-    return evaluate(experiment, Predictor(load_bundle(folder), experiment.graph), experiment.test)
+def evaluate_run(experiment: Experiment, folder: Path, baselines: Sequence[str]) -> Evaluation:
+    """Evaluates the best weights of a run on its test split, beside baselines."""
+    predictor = Predictor(load_bundle(folder), experiment.graph)
+    return evaluate(experiment, predictor, experiment.test, baselines)
 
 
 def write_report(evaluation: Evaluation, experiment: Experiment, folder: Path) -> None:
