@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from gi_jax.config.checks import one_of
+from gi_jax.config.checks import at_least, one_of
 from gi_jax.errors import GiJaxError
 
 ACTIVATIONS = ("relu", "gelu", "leaky_relu", "tanh", "sigmoid", "silu")
@@ -44,7 +44,7 @@ class LocalPredictorConfig:
     use_local_predictor: bool = True
     num_heads: int = 4
     num_attention_layers: int = 2
-    combination_method: str = "gating"  # gating | concat
+    combination_method: str = "gating"  # gating | concat | local (the global prediction takes no part)
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class ModelConfig:
 
     name: str = "gene_interaction_dango"  # gene_interaction_dango | eager_v1 | dango
     hidden_channels: int = 64
-    num_layers: int = 2
+    num_layers: int = 2  # 0: free gene embeddings, no networks
     dropout: float = 0.0
     norm: str = "layer"
     norm_statistics: str = (
@@ -80,8 +80,11 @@ class ModelConfig:
             ("sum", "mean", "cross_attention", "pairwise_interaction"),
         )
         one_of(
-            "model.local_predictor_config.combination_method", local.combination_method, ("gating", "concat")
+            "model.local_predictor_config.combination_method",
+            local.combination_method,
+            ("gating", "concat", "local"),
         )
+        at_least("model.num_layers", self.num_layers, 0)
         aggregation_norm = encoder.graph_aggregation_config.aggregation_norm
         if aggregation_norm is not None:
             one_of(
@@ -115,6 +118,7 @@ class ModelConfig:
 
     def _check_eager_v1(self) -> None:
         encoder, local = self.gene_encoder_config, self.local_predictor_config
+        at_least("model.num_layers of eager_v1", self.num_layers, 1)
         one_of("model.norm of eager_v1", self.norm, ("layer", "batch"))
         method = encoder.graph_aggregation_method
         one_of("model.gene_encoder_config.graph_aggregation_method of eager_v1", method, ("sum",))

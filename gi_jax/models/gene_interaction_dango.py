@@ -14,7 +14,7 @@ from gi_jax.data.genotypes import GenotypeBatch
 from gi_jax.data.networks import CellGraph
 from gi_jax.models.finite import finite_stages
 from gi_jax.nn.encoder_layer import EncoderLayer
-from gi_jax.nn.gating import Gate, equal_weights
+from gi_jax.nn.gating import Gate, fixed_weights
 from gi_jax.nn.hyper_sagnn import HyperSAGNN
 from gi_jax.nn.mlp import ACTIVATIONS, DropoutKeys, LinearParameters, dropout
 from gi_jax.nn.norms import Norm, normalise
@@ -140,6 +140,9 @@ class GeneInteractionDango(nn.Module):
         z_w, z_i = AttentionalPooling(h, c.activation, c.dropout, name="global_aggregator")(
             states, keep, train, change and change.shared
         )
+        if change is not None:
+            # Too small a capacity would give wrong numbers without a word; NaN is noticed.
+            z_i = jnp.where(change.overflow, jnp.nan, z_i)
         z_p = z_w - z_i
         global_interaction = GlobalPredictor(h, c.activation, c.dropout, name="global_interaction_predictor")(
             z_p, train
@@ -147,8 +150,9 @@ class GeneInteractionDango(nn.Module):
         deleted = wildtype.at[batch.genes].get(mode="fill", fill_value=0)  # [B, S, H]
 
         local = logits = None
-        if c.local_predictor_config.use_local_predictor:
-            settings = c.local_predictor_config
+        settings = c.local_predictor_config
+        uses_global = not (settings.use_local_predictor and settings.combination_method == "local")
+        if settings.use_local_predictor:
             local = HyperSAGNN(
                 h,
                 settings.num_heads,
@@ -161,14 +165,13 @@ class GeneInteractionDango(nn.Module):
             if settings.combination_method == "gating":
                 logits, gate = Gate(h, c.activation, c.dropout, name="gate_mlp")(both, train)
             else:
-                gate = equal_weights(both)
-            prediction = (gate * both).sum(axis=1, keepdims=True)
+                gate = fixed_weights(both, settings.combination_method)
+            # 0 times the global prediction would still have to be computed.
+            mixed = (gate * both).sum(axis=1, keepdims=True)
+            prediction = mixed if uses_global else local.interaction
         else:
             gate = jnp.ones_like(global_interaction)
             prediction = global_interaction
-        if change is not None:
-            # Too small a capacity would give wrong numbers without a word; NaN is noticed.
-            prediction = jnp.where(change.overflow, jnp.nan, prediction)
         return GeneInteractionOutput(
             gene_interaction=prediction,
             z_w=z_w,
@@ -184,11 +187,11 @@ class GeneInteractionDango(nn.Module):
             layer_aggregation_weights=tuple(weights),
             finite=finite_stages(
                 batch.valid,
-                z_w=z_w,
-                z_i=z_i,
+                z_w=z_w if uses_global else None,
+                z_i=z_i if uses_global else None,
                 pert_gene_embs=deleted,
-                z_p=z_p,
-                global_interaction=global_interaction,
+                z_p=z_p if uses_global else None,
+                global_interaction=global_interaction if uses_global else None,
                 local_interaction=local and local.interaction,
                 gate_logits=logits,
                 gate_weights=gate,

@@ -26,6 +26,11 @@ class Gate(nn.Module):
         return logits, jax.nn.softmax(logits, axis=-1)
 
 
-def equal_weights(predictions: Array) -> Array:
-    """0.5 for each of the two predictions: `combination_method: concat`."""
-    return jnp.full_like(predictions, 0.5)
+FIXED_WEIGHTS = {"concat": (0.5, 0.5), "local": (0.0, 1.0)}  # of the global and the local prediction
+
+
+def fixed_weights(predictions: Array, combination_method: str) -> Array:
+    """`[B, 2]`: weights that nothing learns, by combination method."""
+    return jnp.broadcast_to(
+        jnp.array(FIXED_WEIGHTS[combination_method], predictions.dtype), predictions.shape
+    )

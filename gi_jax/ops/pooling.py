@@ -36,6 +36,10 @@ def pool(
 
 
 def _pool_columns(gate: Array, values: Array, keep: Array) -> Array:
+    if gate.shape[1] == 1:  # one column that all genotypes share: they differ in what they delete
+        top = lax.stop_gradient(gate.max())
+        weight = keep * jnp.exp(gate - top)  # [N, 1 + B]
+        return (weight.T @ values[:, 0]) / (weight.sum(axis=0) + GUARD)[:, None]
     top = lax.stop_gradient(jnp.max(jnp.where(keep > 0, gate, -jnp.inf), axis=0))  # [C]
     top = jnp.where(jnp.isfinite(top), top, 0)  # a genotype without a kept gene pools to 0
     weight = keep * jnp.exp(jnp.where(keep > 0, gate - top, 0))  # [N, C]

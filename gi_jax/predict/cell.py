@@ -28,8 +28,11 @@ def load_graph(config: RunConfig, genes: GeneList) -> tuple[CellGraph, LoadRepor
     Raises:
       GiJaxError: no network is named, or whatever the loader finds wrong.
     """
-    if not config.cell_dataset.graphs:
-        raise GiJaxError("cell_dataset.graphs names no gene network; name at least one")
+    free = config.model.name == "gene_interaction_dango" and config.model.num_layers == 0
+    if not config.cell_dataset.graphs and not free:
+        raise GiJaxError(
+            "cell_dataset.graphs names no gene network; name at least one, or set model.num_layers to 0"
+        )
     own = config.data.networks
     sources = [
         NetworkSource(name, own[name].path, own[name].directed) if name in own else name
