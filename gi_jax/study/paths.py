@@ -22,7 +22,7 @@ from gi_jax.train.metrics import regression_metrics
 
 
 def path_numbers(predictor: Predictor, table: GenotypeTable) -> dict[str, float | None]:
-    """The numbers of a `Result` that look into the model; none for a model without a global path.
+    """The numbers of a `Result` that look into the model; none where the prediction has no global path.
 
     * `global_share`, `local_share`: `cov(w_k p_k, p) / var(p)` with the prediction `p = sum_k w_k p_k`
       and gate weights w; they add up to 1, and one is negative where its path works against the other.
@@ -35,7 +35,10 @@ def path_numbers(predictor: Predictor, table: GenotypeTable) -> dict[str, float 
       predictor: a trained model.
       table: M measured genotypes.
     """
-    batch_size = predictor.bundle.config.data_module.batch_size
+    model, batch_size = predictor.model.config, predictor.bundle.config.data_module.batch_size
+    local = model.local_predictor_config
+    if model.name == "dango" or (local.use_local_predictor and local.combination_method == "local"):
+        return {}
     forward = TableForward(predictor.model, predictor.graph, table, batch_size)
     parts = [
         _paths(
@@ -47,8 +50,6 @@ def path_numbers(predictor: Predictor, table: GenotypeTable) -> dict[str, float 
         )
         for batch in forward.batches
     ]
-    if not parts[0]:
-        return {}
     values = {
         name: np.concatenate([np.asarray(part[name], np.float64) for part in parts])[: len(table)]
         for name in parts[0]
@@ -85,10 +86,8 @@ def _paths(
     model: nn.Module,
     capacity: Capacity | None,
 ) -> dict[str, Array]:
-    """Both predictions and their weights `[B]`, z_p `[B, H]` and z_w `[1, H]`; empty without global path."""
+    """Both predictions and their weights `[B]`, z_p `[B, H]` and z_w `[1, H]`."""
     output = model.apply(variables, graph, batch, capacity=capacity)
-    if output.z_p is None:
-        return {}
     values = {"z_p": output.z_p, "z_w": output.z_w, "global": output.global_interaction[:, 0]}
     if output.local_interaction is not None:
         values["local"] = output.local_interaction[:, 0]

@@ -82,7 +82,7 @@ def _section(title: str, block: Block) -> str:
                 _words(row),
                 spread(results, lambda result: result.pearson),
                 spread(results, lambda result: result.spearman),
-                spread(results, lambda result: result.rmse, ".3g"),
+                spread(results, lambda result: result.rmse, "#.3g"),
                 spread(results, lambda result: result.val_pearson),
                 spread(results, lambda result: result.train_pearson),
                 spread(results, lambda result: result.seconds, ",.0f", deviation=False),

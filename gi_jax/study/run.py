@@ -59,8 +59,8 @@ def run_study(
     for cell in selected:
         if cell.state() is State.CHANGED:
             raise GiJaxError(
-                f"{cell.folder}: was run with another {cell.changed_key()} than the study has now; remove the "
-                "folder to run the cell anew, or restore the study's value"
+                f"{cell.folder}: was run with another {cell.changed_key()} than the study has now; remove "
+                "the folder to run the cell anew, or restore the study's value"
             )
     failed: dict[str, GiJaxError] = {}
     for number, cell in enumerate(selected, 1):
