@@ -12,9 +12,9 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from gi_jax.models.baselines import BASELINES
-from gi_jax.plots import INK, TRAIN, VAL
 
 PANELS_PER_LINE = 2
+BASELINE_BAR, MODEL_BAR, INK = "#8c8c8c", "#c2410c", "#222222"
 
 
 def plot_study(path: Path, panels: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
@@ -39,7 +39,7 @@ def plot_study(path: Path, panels: Mapping[str, Mapping[str, Sequence[float]]]) 
 
 def _bars(axes: Axes, rows: Mapping[str, Sequence[float]]) -> None:
     means = [statistics.mean(values) if values else 0.0 for values in rows.values()]
-    colours = [TRAIN if row in BASELINES else VAL for row in rows]
+    colours = [BASELINE_BAR if row in BASELINES else MODEL_BAR for row in rows]
     drawn = axes.barh([row.replace("_", " ") for row in rows], means, color=colours, height=0.7)
     for bar, values in zip(drawn, rows.values(), strict=True):
         middle = bar.get_y() + bar.get_height() / 2
