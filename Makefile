@@ -4,9 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 RUN ?= runs/demo
 CONFIG ?= configs/quickstart.yaml
+STUDY ?= configs/study.yaml
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: demo test bench lint clean
+.PHONY: demo test bench study lint clean
 
 demo: $(VENV)/.installed
 	$(BIN)/gi-jax train --config $(CONFIG) --out $(RUN) --resume
@@ -16,6 +17,9 @@ test: $(VENV)/.installed-test
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m tests.benchmarks --json runs/benchmarks.json
+
+study: $(VENV)/.installed
+	$(BIN)/gi-jax study --config $(STUDY)
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .

@@ -9,7 +9,9 @@ import pytest
 from gi_jax.config import ModelConfig, RunConfig, load_config, parse_config, to_yaml
 from gi_jax.errors import GiJaxError
 
-CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.yaml"))
+CONFIGS = sorted(
+    (Path(__file__).parents[1] / "configs").glob("[!s]*.yaml")
+)  # study files are of another kind
 
 # Laid out like the configurations that torchcell ships for its nine-network runs.
 TORCHCELL = """

@@ -34,18 +34,33 @@ def load_config(path: str | Path, overrides: Sequence[str] = ()) -> LoadedConfig
     Raises:
       GiJaxError: no such file, invalid YAML, an unknown key, a wrong value, an unresolved reference.
     """
-    path = Path(path)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise GiJaxError(f"{path}: no such configuration file; configs/ holds examples") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise GiJaxError(f"{path}: cannot be read as a text file ({error})") from None
-    return parse_config(text, overrides, source=str(path))
+    return parse_config(read_text(path), overrides, source=str(path))
 
 
 def parse_config(text: str, overrides: Sequence[str] = (), source: str = "configuration") -> LoadedConfig:
     """Like `load_config`, from the YAML text itself; `source` stands in front of every complaint."""
+    return LoadedConfig(*build_from_yaml(RunConfig, text, overrides, source))
+
+
+def read_text(path: str | Path) -> str:
+    """The text of a configuration file.
+
+    Raises:
+      GiJaxError: no such file, or none with text in it.
+    """
+    path = Path(path)
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise GiJaxError(f"{path}: no such configuration file; configs/ holds examples") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise GiJaxError(f"{path}: cannot be read as a text file ({error})") from None
+
+
+def build_from_yaml(
+    root: type, text: str, overrides: Sequence[str], source: str
+) -> tuple[Any, tuple[str, ...]]:
+    """An instance of the dataclass `root` from YAML text, and the keys of it that have no meaning here."""
     for override in overrides:
         if not re.match(r"[\w.]+=", override):
             raise GiJaxError(f"the override '{override}' is not of the form section.key=value")
@@ -62,11 +77,11 @@ def parse_config(text: str, overrides: Sequence[str] = (), source: str = "config
         raise GiJaxError(f"{source}{where}: not valid YAML ({getattr(error, 'problem', error)})") from None
     except OmegaConfBaseException as error:
         raise GiJaxError(f"{source}: {str(error).splitlines()[0]}") from None
-    known = RunConfig.__dataclass_fields__
+    known = root.__dataclass_fields__
     resolved = {key: value for key, value in resolved.items() if key in known or key not in variables}
     unused: list[str] = []
     try:
-        return LoadedConfig(build(RunConfig, resolved, "", RunConfig, unused), tuple(unused))
+        return build(root, resolved, "", root, unused), tuple(unused)
     except GiJaxError as error:
         raise GiJaxError(f"{source}: {error}") from None
 

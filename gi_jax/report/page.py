@@ -43,7 +43,7 @@ def write_page(
       evaluation: of these on the test split.
       epochs, steps: the `epoch` and `step` records of the run's metrics.
     """
-    trained = Trained(predictor.model, predictor.bundle.variables, predictor.graph)
+    trained = Trained(predictor.model, predictor.bundle.member(0).variables, predictor.graph)
     sections = (
         baselines_section(evaluation),
         scatter_section(evaluation),
@@ -57,6 +57,11 @@ def write_page(
     )
     name = path.absolute().parent.name
     summary = [in_short(evaluation, experiment.split.kind), *(f"Note: {note}." for note in predictor.notes)]
+    if predictor.num_members > 1:
+        summary.append(
+            f"An ensemble of {predictor.num_members}: predictions are means over its members; the sections on "
+            "the two predictors and on the networks show the first member."
+        )
     if (start := experiment.config.model.checkpoint_path) is not None:
         summary.append(f"Training started from the weights of {start}, which may have seen test genotypes.")
     path.write_text(render(name, summary, [section for section in sections if section]), encoding="utf-8")

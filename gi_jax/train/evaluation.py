@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from gi_jax.data.genotype_table import GenotypeTable
-from gi_jax.models.baselines import fit_baselines
+from gi_jax.models.baselines import Baseline, fit_baselines
 from gi_jax.predict.predictor import Predictor, mean_and_spread
 from gi_jax.train.calibration import Calibration, calibrate
 from gi_jax.train.experiment import Experiment
@@ -32,24 +33,34 @@ class Evaluation(NamedTuple):
     calibration: Calibration | None = None  # of an ensemble
 
 
-def evaluate(experiment: Experiment, predictor: Predictor, table: GenotypeTable) -> Evaluation:
+def evaluate(
+    experiment: Experiment, predictor: Predictor, table: GenotypeTable, baselines: Sequence[str] = BASELINES
+) -> Evaluation:
     """Predicts measured genotypes with the model and with the baselines, fitted on the run's training split.
 
     The baselines choose their strengths on the validation split, as the model chose its weights.
     """
-    codes = experiment.transform.study_codes(table.studies)[table.study]
     members = predictor.predict_members(table)
     predictions = {MODEL: members.mean(axis=0)}
-    train, val = (replace(part, score=experiment.labels(part)) for part in (experiment.train, experiment.val))
-    for name, baseline in fit_baselines(BASELINES, train, val, experiment.graph).items():
-        predictions[name.replace("_", "-")] = experiment.transform.inverse(
-            baseline.predict(table.genes), codes
-        )
+    for name, baseline in fit_to_labels(baselines, experiment).items():
+        predictions[name.replace("_", "-")] = baseline_scores(baseline, experiment, table)
     metrics = {name: regression_metrics(values, table.score) for name, values in predictions.items()}
     if len(members) == 1:
         return Evaluation(table, predictions, metrics)
     std = mean_and_spread(members).std
     return Evaluation(table, predictions, metrics, std, calibrate(predictions[MODEL], std, table.score))
+
+
+def fit_to_labels(names: Sequence[str], experiment: Experiment) -> dict[str, Baseline]:
+    """Fits baselines on a run's training split, to its transformed labels."""
+    train, val = (replace(part, score=experiment.labels(part)) for part in (experiment.train, experiment.val))
+    return fit_baselines(names, train, val, experiment.graph)
+
+
+def baseline_scores(baseline: Baseline, experiment: Experiment, table: GenotypeTable) -> np.ndarray:
+    """Scores `[M]` that a baseline fitted to labels predicts, each on the scale of its study."""
+    codes = experiment.transform.study_codes(table.studies)[table.study]
+    return experiment.transform.inverse(baseline.predict(table.genes), codes)
 
 
 def print_evaluation(evaluation: Evaluation, what: str, console: Console) -> None:

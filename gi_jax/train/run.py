@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from signal import Signals
@@ -23,7 +24,14 @@ from gi_jax.report import plot_report, write_page
 from gi_jax.train.calibration import write_calibration
 from gi_jax.train.checkpoint import Checkpoints
 from gi_jax.train.ensemble import check_starting_weights, stack_members
-from gi_jax.train.evaluation import MODEL, Evaluation, evaluate, print_evaluation, write_evaluation
+from gi_jax.train.evaluation import (
+    BASELINES,
+    MODEL,
+    Evaluation,
+    evaluate,
+    print_evaluation,
+    write_evaluation,
+)
 from gi_jax.train.experiment import Experiment, load_experiment
 from gi_jax.train.logging import JsonLines, Reporter, read_records
 from gi_jax.train.loop import Training
@@ -52,7 +60,14 @@ class RunResult(NamedTuple):
     stopped_by: Signals | None
 
 
-def train(config: RunConfig, folder: str | Path, *, resume: bool, console: Console) -> RunResult:
+def train(
+    config: RunConfig,
+    folder: str | Path,
+    *,
+    resume: bool,
+    console: Console,
+    baselines: Sequence[str] = BASELINES,
+) -> RunResult:
     """Trains into a run folder and evaluates the best weights on the test split.
 
     Args:
@@ -61,6 +76,7 @@ def train(config: RunConfig, folder: str | Path, *, resume: bool, console: Conso
       resume: continue the run of the folder where its last checkpoint stands; a run that never
         started is started.
       console: where the reports go.
+      baselines: evaluated beside the model, see `gi_jax.models.baselines`.
 
     Raises:
       GiJaxError: the folder holds a run and `resume` is off; the run was started with another
@@ -100,7 +116,7 @@ def train(config: RunConfig, folder: str | Path, *, resume: bool, console: Conso
             f"in epoch {progress.best_epoch + 1}"
         )
         predictor = Predictor(load_bundle(folder), experiment.graph)
-        evaluation = evaluate(experiment, predictor, experiment.test)
+        evaluation = evaluate(experiment, predictor, experiment.test, baselines)
         write_report(evaluation, experiment, predictor, folder)
         values = evaluation.metrics[MODEL]._asdict()
         reporter.record("test", progress.step, **{f"test_{name}": value for name, value in values.items()})

@@ -1,0 +1,44 @@
+"""`gi-jax study`."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from gi_jax.cli.setting import CONSOLE, Overrides, use_compilation_cache
+from gi_jax.config.study import load_study
+from gi_jax.study import plan_cells, run_study, select_cells
+
+
+def study(
+    config: Annotated[Path, typer.Option(help="Study file (YAML).", metavar="FILE")],
+    overrides: Overrides = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Only cells of this name, such as 'collins2007-random-*/concat'; repeatable."),
+    ] = None,
+    list_cells: Annotated[bool, typer.Option("--list", help="Show the cells and how far they are.")] = False,
+) -> None:
+    """Train every model on every dataset, split and seed, and write the tables.
+
+    What is done is not done again, what was interrupted goes on, so the study may be run in parts.
+    """
+    plan = load_study(config, overrides or ())
+    cells = plan_cells(plan)
+    selected = select_cells(cells, only or ())
+    if list_cells:
+        table = Table("cell", "state")
+        for cell in selected:
+            table.add_row(cell.name, cell.state())
+        CONSOLE.print(table)
+        return
+    use_compilation_cache(selected[0].config)
+    stopped_by = run_study(plan, cells, selected, CONSOLE)
+    if stopped_by is not None:
+        CONSOLE.print(f"stopped by {stopped_by.name}; the same command continues")
+        raise typer.Exit(130 if stopped_by == signal.SIGINT else 0)
+    CONSOLE.print(f"tables   {plan.document}\npicture  {plan.picture}", soft_wrap=True)

@@ -1,0 +1,155 @@
+"""The cells of a study: one run each, with its configuration, its folder, and how far it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from gi_jax.config import RunConfig, load_config
+from gi_jax.config.paths import with_absolute_paths
+from gi_jax.config.schema import plain
+from gi_jax.config.study import BASELINES, StudyConfig, StudyDatasetConfig, StudyRowConfig
+from gi_jax.errors import GiJaxError
+from gi_jax.models.baselines import BASELINES as KNOWN_BASELINES
+from gi_jax.predict.bundle import CONFIG
+from gi_jax.study.results import RESULTS, read_results
+from gi_jax.train.resume import flat
+
+# Keys that change neither weights nor numbers.
+_IRRELEVANT = ("checkpoint_every_n_steps", "log_every_n_steps", "loggers", "compilation_cache")
+
+
+class State(StrEnum):
+    """How far a cell is."""
+
+    PLANNED = "planned"
+    STARTED = "started"
+    DONE = "done"
+    CHANGED = "changed"  # done, but with another configuration than the study has now
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A row on one dataset, split and seed; or all baselines there, which are fitted together.
+
+    `config` is the whole configuration of a training. Of the baselines' cell, it is what they depend
+    on: data, networks, label transform.
+    """
+
+    dataset: str
+    split: str
+    seed: int
+    row: str
+    config: RunConfig
+    folder: Path
+    baselines: tuple[str, ...] = ()  # names, in the baselines' cell only
+
+    @property
+    def name(self) -> str:
+        """What patterns are matched with: `dataset-split-seed/row`."""
+        return f"{self.folder.parent.name}/{self.folder.name}"
+
+    @property
+    def rows(self) -> tuple[str, ...]:
+        """The rows of the study's tables that the cell has results for."""
+        return self.baselines or (self.row,)
+
+    def changed_key(self) -> str | None:
+        """The first key in which the run on disk was configured otherwise; None if there is none."""
+        before = flat(plain(load_config(self.folder / CONFIG).config))
+        now = flat(plain(with_absolute_paths(self.config)))
+        skipped = {f"trainer.{name}" for name in _IRRELEVANT}
+        different = (key for key in now | before if before.get(key) != now.get(key) and key not in skipped)
+        return next(different, None)
+
+    def state(self) -> State:
+        """How far the cell is, from what lies in its folder."""
+        if not (self.folder / RESULTS).exists():
+            return State.STARTED if (self.folder / CONFIG).exists() else State.PLANNED
+        changed = self.changed_key() is not None or not set(self.rows) <= set(read_results(self.folder))
+        if changed and self.baselines:
+            return State.PLANNED  # fitted anew in less time than a person takes to decide
+        return State.CHANGED if changed else State.DONE
+
+
+def plan_cells(study: StudyConfig) -> tuple[Cell, ...]:
+    """All cells: every dataset and split with the first seed, then with the next.
+
+    So a study that is cut short has every comparison once, rather than some of them often.
+
+    Raises:
+      GiJaxError: a row's configuration is wrong, or a row would learn from other genotypes than its
+        neighbours.
+    """
+    return tuple(
+        cell
+        for seed in study.seeds
+        for dataset in study.datasets
+        for split in dataset.splits
+        for cell in _cells_of_one_split(study, dataset, split, seed)
+    )
+
+
+def select_cells(cells: Sequence[Cell], patterns: Sequence[str]) -> tuple[Cell, ...]:
+    """The cells whose name matches one of the patterns (`*`, `?`, `[...]`); all if there are none.
+
+    Raises:
+      GiJaxError: a pattern that matches no cell.
+    """
+    for pattern in patterns:
+        if not any(fnmatchcase(cell.name, pattern) for cell in cells):
+            raise GiJaxError(
+                f"--only {pattern} matches no cell; cells are called like {cells[0].name} or "
+                f"{cells[-1].name}, --list shows them all"
+            )
+    return tuple(cell for cell in cells if not patterns or any(fnmatchcase(cell.name, p) for p in patterns))
+
+
+def _cells_of_one_split(study: StudyConfig, dataset: StudyDatasetConfig, split: str, seed: int) -> list[Cell]:
+    """The baselines' cell, then one for each row."""
+    if unknown := [name for name in dataset.baselines if name not in KNOWN_BASELINES]:
+        raise GiJaxError(
+            f"dataset '{dataset.name}' names the baseline '{unknown[0]}'; "
+            f"expected some of {', '.join(KNOWN_BASELINES)}"
+        )
+    group = Path(study.out) / f"{dataset.name}-{split}-{seed}"
+    common = _configure(study.config, (), dataset, split, seed)
+    basis = RunConfig(
+        seed=seed, cell_dataset=common.cell_dataset, data=common.data, transforms=common.transforms
+    )
+    cells = []
+    if dataset.baselines:
+        folder = group / BASELINES
+        cells.append(Cell(dataset.name, split, seed, BASELINES, basis, folder, dataset.baselines))
+    for row in study.rows:
+        if row.datasets and dataset.name not in row.datasets:
+            continue
+        config = _configure(row.config, _overrides(row, dataset.name), dataset, split, seed)
+        if config.data != common.data:
+            raise GiJaxError(
+                f"row '{row.name}' has another data section on dataset '{dataset.name}' than the study's "
+                f"own configuration {study.config}; rows are compared on the same genotypes, so put "
+                "overrides of data into the dataset"
+            )
+        cells.append(Cell(dataset.name, split, seed, row.name, config, group / row.name))
+    return cells
+
+
+def _overrides(row: StudyRowConfig, dataset: str) -> tuple[str, ...]:
+    return row.overrides + row.dataset_overrides.get(dataset, ())
+
+
+def _configure(
+    file: str, overrides: Sequence[str], dataset: StudyDatasetConfig, split: str, seed: int
+) -> RunConfig:
+    genotypes = ",".join(dataset.genotypes)
+    fixed = (
+        f"data.genotypes=[{genotypes}]",
+        f"data.split.kind={split}",
+        f"data.split.seed={seed}",
+        f"seed={seed}",
+    )
+    return load_config(file, (*dataset.overrides, *overrides, *fixed)).config
