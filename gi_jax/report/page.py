@@ -59,8 +59,8 @@ def write_page(
     summary = [in_short(evaluation, experiment.split.kind), *(f"Note: {note}." for note in predictor.notes)]
     if predictor.num_members > 1:
         summary.append(
-            f"An ensemble of {predictor.num_members}: predictions are means over its members; the sections on "
-            "the two predictors and on the networks show the first member."
+            f"An ensemble of {predictor.num_members}: predictions are means over its members; the sections "
+            "on the two predictors and on the networks show the first member."
         )
     if (start := experiment.config.model.checkpoint_path) is not None:
         summary.append(f"Training started from the weights of {start}, which may have seen test genotypes.")
