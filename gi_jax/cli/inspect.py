@@ -13,6 +13,7 @@ from gi_jax.cli.setting import CONSOLE, Overrides, read_config
 from gi_jax.models import num_parameters
 from gi_jax.train.experiment import Experiment, load_experiment
 from gi_jax.train.optimizer import make_optimizer
+from gi_jax.train.progress import Progress
 from gi_jax.train.run import fresh_state
 from gi_jax.train.stepper import Stepper
 
@@ -41,7 +42,7 @@ def _parameter_table(counts: dict[str, int]) -> Table:
 def _cost_table(experiment: Experiment, state: jax.Array) -> Table:
     """Sizes of what stays on the device, and what the compiled step asks for beside it."""
     optimizer = make_optimizer(experiment.config.regression_task, state.params)
-    stepper = Stepper(experiment, optimizer, state, [])
+    stepper = Stepper(experiment, optimizer, state, Progress())
     compiled = stepper.lower(state).compile()
     costs, memory = compiled.cost_analysis() or {}, compiled.memory_analysis()
     batch_size = stepper.batch_size
