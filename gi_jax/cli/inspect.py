@@ -45,9 +45,9 @@ def _cost_table(experiment: Experiment, state: jax.Array) -> Table:
     stepper = Stepper(experiment, optimizer, state, Progress())
     compiled = stepper.lower(state).compile()
     costs, memory = compiled.cost_analysis() or {}, compiled.memory_analysis()
-    batch_size = stepper.batch_size
+    batch_size, whose = stepper.device_batch, "" if stepper.mesh is None else " of each device"
     room = "all rows" if stepper.capacity is None else f"{stepper.capacity.union:,} changed rows"
-    table = Table(title=f"one step: {batch_size:,} genotypes, room for {room}", title_justify="left")
+    table = Table(title=f"one step{whose}: {batch_size:,} genotypes, room for {room}", title_justify="left")
     table.add_column("")
     table.add_column("", justify="right")
     table.add_row("state: weights, moments, buffers", _mebibytes(_size(state)))
