@@ -84,6 +84,7 @@ def test_torchcell_blocks_load_unchanged() -> None:
     }
     assert [task.accumulation(epoch) for epoch in (0, 99, 100, 250)] == [32, 32, 16, 16]
     assert config.trainer.precision == "bf16"
+    assert config.trainer.devices == 4
     assert set(unused) == {
         "defaults",
         "wandb",
@@ -95,7 +96,6 @@ def test_torchcell_blocks_load_unchanged() -> None:
         "trainer.strategy",
         "trainer.num_nodes",
         "trainer.accelerator",
-        "trainer.devices",
         "regression_task.is_weighted_phenotype_loss",
         "regression_task.plot_every_n_epochs",
     }

@@ -14,6 +14,7 @@ from gi_jax.models import num_parameters
 from gi_jax.predict.bundle import member_of
 from gi_jax.train.experiment import Experiment, load_experiment
 from gi_jax.train.optimizer import make_optimizer
+from gi_jax.train.progress import Progress
 from gi_jax.train.run import fresh_state
 from gi_jax.train.stepper import Stepper
 
@@ -45,13 +46,13 @@ def _parameter_table(counts: dict[str, int], members: int) -> Table:
 def _cost_table(experiment: Experiment, state: jax.Array) -> Table:
     """Sizes of what stays on the device, and what the compiled step asks for beside it."""
     optimizer = make_optimizer(experiment.config.regression_task, state.params)
-    stepper = Stepper(experiment, optimizer, state, [])
+    stepper = Stepper(experiment, optimizer, state, Progress())
     compiled = stepper.lower(state).compile()
     costs, memory = compiled.cost_analysis() or {}, compiled.memory_analysis()
-    batch_size = stepper.batch_size
+    batch_size, whose = stepper.device_batch, "" if stepper.mesh is None else " of each device"
     room = "all rows" if stepper.capacity is None else f"{stepper.capacity.union:,} changed rows"
     members = "" if experiment.config.ensemble == 1 else f", {experiment.config.ensemble} members"
-    title = f"one step: {batch_size:,} genotypes{members}, room for {room}"
+    title = f"one step{whose}: {batch_size:,} genotypes{members}, room for {room}"
     table = Table(title=title, title_justify="left")
     table.add_column("")
     table.add_column("", justify="right")

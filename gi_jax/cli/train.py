@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from gi_jax.cli.setting import CONSOLE, Overrides, read_config
+from gi_jax.train.processes import is_first, start_processes
 from gi_jax.train.run import PREDICTIONS, REPORT
 from gi_jax.train.run import train as train_run
 
@@ -20,11 +21,28 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the run where its last checkpoint stands.")
     ] = False,
+    coordinator: Annotated[
+        str | None,
+        typer.Option(
+            help="With several processes: address of the first, or auto on a cluster that JAX knows.",
+            metavar="HOST:PORT",
+            envvar="JAX_COORDINATOR_ADDRESS",
+        ),
+    ] = None,
+    num_processes: Annotated[
+        int | None, typer.Option(help="How many processes train.", min=1, envvar="JAX_NUM_PROCESSES")
+    ] = None,
+    process_id: Annotated[
+        int | None, typer.Option(help="Which of them this is, from 0.", min=0, envvar="JAX_PROCESS_ID")
+    ] = None,
 ) -> None:
     """Train a model, then evaluate its best weights beside the baselines.
 
-    SIGTERM and Ctrl-C save the state and end the run; --resume continues it bit-equal.
+    SIGTERM and Ctrl-C save the state and end the run; --resume continues it bit-equal. Several
+    processes run the same command, each with its --process-id; the first one writes RUN.
     """
+    start_processes(coordinator, num_processes, process_id)
+    CONSOLE.quiet = coordinator is not None and not is_first()
     result = train_run(read_config(config, overrides), out, resume=resume, console=CONSOLE)
     if result.stopped_by is not None:
         CONSOLE.print(f"{result.ended}; continue with --resume")

@@ -11,6 +11,7 @@ from gi_jax.config.task import RegressionTaskConfig
 from gi_jax.errors import GiJaxError
 
 PRECISIONS = {"32": "32", "32-true": "32", "bf16": "bf16", "bf16-mixed": "bf16"}
+ALL_DEVICES = ("all", "auto", "-1", -1)  # the last three as Lightning has it
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,7 @@ class TrainerConfig:
     max_epochs: int = 100
     max_seconds: float | None = None  # training ends at the first epoch end after this
     precision: str = "32"  # 32 | bf16
+    devices: int | str = 1  # of every process, sharing each batch; or `all`
     early_stopping: EarlyStoppingConfig = field(default_factory=EarlyStoppingConfig)
     check_val_every_n_epoch: int = 1
     checkpoint_every_n_steps: int = 500  # besides the one at every epoch's end
@@ -47,6 +49,10 @@ class TrainerConfig:
         for key in ("max_epochs", "check_val_every_n_epoch", "checkpoint_every_n_steps", "log_every_n_steps"):
             at_least(f"trainer.{key}", getattr(self, key), 1)
         at_least("trainer.max_seconds", self.max_seconds, 1)
+        if self.devices in ALL_DEVICES:
+            object.__setattr__(self, "devices", "all")
+        elif isinstance(self.devices, str) or self.devices < 1:
+            raise GiJaxError(f"trainer.devices is {self.devices}, expected a number of devices, or all")
 
 
 @dataclass(frozen=True)

@@ -53,7 +53,6 @@ UNUSED: dict[str, tuple[str, ...]] = {
         "accelerator",
         "strategy",
         "num_nodes",
-        "devices",
         "overfit_batches",
         "enable_progress_bar",
         "deterministic",

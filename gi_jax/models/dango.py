@@ -66,8 +66,9 @@ class Dango(nn.Module):
         *,
         capacity: Capacity | None = None,
         train: bool = False,
+        axis: str | None = None,
     ) -> DangoOutput:
-        """Scores a batch of genotypes; arguments as `GeneInteractionDango`, `capacity` is not used."""
+        """Scores genotypes; arguments as `GeneInteractionDango`, `capacity` and `axis` are not used."""
         h, g, local = self.config.hidden_channels, len(self.graph_names), self.config.local_predictor_config
         batch = jax.tree.map(jnp.asarray, batch)
         embedding = self.param("gene_embedding", nn.initializers.normal(0.1), (self.gene_num, h))

@@ -59,6 +59,7 @@ class EagerV1(nn.Module):
         *,
         capacity: Capacity | None = None,
         train: bool = False,
+        axis: str | None = None,
     ) -> GeneInteractionOutput:
         """Scores a batch of genotypes; arguments as `GeneInteractionDango`, `capacity` is not used."""
         c, h = self.config, self.config.hidden_channels
@@ -66,7 +67,7 @@ class EagerV1(nn.Module):
         b = batch.genes.shape[0]
         embedding = self.param("gene_embedding", nn.initializers.normal(0.02), (self.gene_num, h))
         keep = keep_mask(batch, self.gene_num, embedding.dtype)  # [N, 1 + B]
-        select = RowSelection(c.norm_statistics, batch.valid, keep)
+        select = RowSelection(c.norm_statistics, batch.valid, keep, axis)
 
         states = NodeStates(embedding[:, None])  # [N, 1, H]
         if train and c.norm == "batch":  # statistics count a gene once for every genotype that keeps it

@@ -96,6 +96,7 @@ class GeneInteractionDango(nn.Module):
         *,
         capacity: Capacity | None = None,
         train: bool = False,
+        axis: str | None = None,
     ) -> GeneInteractionOutput:
         """Scores a batch of genotypes.
 
@@ -106,13 +107,15 @@ class GeneInteractionDango(nn.Module):
             every genotype (the same values, slower), as GATv2 always does. Single deletions may be
             shared only where `gi_jax.models.changed_row_needs` says so.
           train: dropout on, BatchNorm on batch statistics.
+          axis: mesh axis over which a larger batch is dealt among devices, each with as many
+            genotypes; norm statistics are then those of the larger batch.
         """
         c, h = self.config, self.config.hidden_channels
         batch = jax.tree.map(jnp.asarray, batch)
         b = batch.genes.shape[0]
         embedding = self.param("gene_embedding", nn.initializers.normal(0.02), (self.gene_num, h))
         keep = keep_mask(batch, self.gene_num, embedding.dtype)  # [N, 1 + B]
-        select = RowSelection(c.norm_statistics, batch.valid)
+        select = RowSelection(c.norm_statistics, batch.valid, axis=axis)
         # A sum can be corrected by the messages it loses; a softmax over messages is computed anew.
         shortcut = capacity is not None and c.gene_encoder_config.encoder_type == "gin"
         change = changed_rows(graph, batch, capacity) if shortcut else None

@@ -3,7 +3,8 @@
 Every norm is `x -> (x - mean) / deviation * scale + bias`; the kinds differ in what is averaged
 (`layer`: rows and channels; the others: rows, per channel), `statistics` says over which rows:
 
-- `batch`: the wildtype's N rows; all rows of all genotypes of the batch together;
+- `batch`: the wildtype's N rows; all rows of all genotypes of the batch together, also of a batch
+  dealt among devices;
 - `genotype`: the wildtype's N rows; the N rows of every genotype by itself;
 - `node`: every row by itself (`layer` only: ordinary LayerNorm).
 
@@ -34,6 +35,11 @@ class RowSelection:
     statistics: str = struct.field(pytree_node=False)  # batch | genotype | node
     valid: Array  # [B] bool, padding genotypes never count
     keep: Array | None = None  # [N, 1 + B], if given only rows with 1 count (dense states)
+    axis: str | None = struct.field(pytree_node=False, default=None)  # of the devices that share the batch
+
+    def over_batch(self, x: Array) -> Array:
+        """A sum over this device's genotypes as one over those of the whole batch."""
+        return x if self.axis is None else jax.lax.psum(x, self.axis)
 
 
 class Moments(NamedTuple):
@@ -59,7 +65,8 @@ def row_mean(states: NodeStates, select: RowSelection) -> Array:
             total = (select.keep[..., None] * x).sum(axis=0)
         if select.statistics == "genotype":
             return total / jnp.maximum(count, 1)
-        batch = (weight * total[1:]).sum(axis=0) / jnp.maximum((weight * count[1:]).sum(), 1)  # [H]
+        rows = jnp.maximum(select.over_batch((weight * count[1:]).sum()), 1)
+        batch = select.over_batch((weight * total[1:]).sum(axis=0)) / rows  # [H]
         return jnp.concatenate([total[:1] / count[:1], jnp.broadcast_to(batch, total[1:].shape)])
     mean = x.mean(axis=0)  # [C, H]
     if states.changed is None:
@@ -69,8 +76,12 @@ def row_mean(states: NodeStates, select: RowSelection) -> Array:
         shift = segment_sum(difference, states.rows.genotype, b, indices_are_sorted=True) / n  # [B, H]
         template = mean[1:] if mean.shape[0] == 1 + b else mean[-1:]
         return jnp.concatenate([mean[:1], template + shift])
-    shift = difference.sum(axis=0) / (n * jnp.maximum(weight.sum(), 1))  # [H]
-    return jnp.stack([mean[0], mean[-1] + shift])
+    genotypes = jnp.maximum(select.over_batch(weight.sum()), 1)
+    shift = select.over_batch(difference.sum(axis=0)) / (n * genotypes)  # [H]
+    template = mean[-1]  # [H]
+    if select.axis is not None:  # every device drops out entries of its own, so templates may differ
+        template = select.over_batch(weight.sum() * template) / genotypes
+    return jnp.stack([mean[0], template + shift])
 
 
 def _root(variance: Array) -> Array:
@@ -155,9 +166,10 @@ def _row_counts(states: NodeStates, select: RowSelection) -> Array:
     dtype = states.columns.dtype
     if select.keep is None:
         n = states.columns.shape[0]
-        return jnp.array([[n], [0]], dtype) + jnp.array([[0], [n]], dtype) * select.valid.sum()
+        valid = select.over_batch(select.valid.sum())
+        return jnp.array([[n], [0]], dtype) + jnp.array([[0], [n]], dtype) * valid
     kept = select.keep.sum(axis=0)  # [1 + B]
-    return jnp.stack([kept[:1], (kept[1:] * select.valid).sum(keepdims=True)])
+    return jnp.stack([kept[:1], select.over_batch((kept[1:] * select.valid).sum(keepdims=True))])
 
 
 def graph_norm(

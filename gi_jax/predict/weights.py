@@ -27,8 +27,18 @@ def digest(tree: Any) -> str:
 
 
 def open_manager(folder: Path, keep: int) -> ocp.CheckpointManager:
-    """Checkpoints `folder/STEP`, the newest `keep` of them; saving returns when all is on disk."""
-    options = ocp.CheckpointManagerOptions(max_to_keep=keep, enable_async_checkpointing=False)
+    """Checkpoints `folder/STEP`, the newest `keep` of them; saving returns when all is on disk.
+
+    Belongs to the process that opens it: no other one is waited for.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    own = jax.process_index()
+    options = ocp.CheckpointManagerOptions(
+        max_to_keep=keep,
+        enable_async_checkpointing=False,
+        create=False,
+        multiprocessing_options=ocp.options.MultiprocessingOptions(primary_host=own, active_processes={own}),
+    )
     return ocp.CheckpointManager(folder.absolute(), options=options)
 
 

@@ -10,6 +10,7 @@ import orbax.checkpoint as ocp
 
 from gi_jax.errors import GiJaxError
 from gi_jax.predict.weights import first_line, open_manager, read_arrays, write_arrays
+from gi_jax.train.processes import every_process, first_process, from_first, is_first
 from gi_jax.train.progress import Progress
 from gi_jax.train.state import TrainState
 
@@ -27,7 +28,8 @@ class Checkpoints:
     """Orbax checkpoints of a run: `checkpoints/last/STEP` (the newest two), `checkpoints/best/STEP` (one).
 
     Each is a composite of `state` (or `variables`) and the JSON `record`: the progress, what the run
-    identifies itself by, and the SHA-256 of all arrays.
+    identifies itself by, and the SHA-256 of all arrays. Every process calls every method; the first
+    one reads and writes, and all get what it read, or its error.
 
     Args:
       run: the run folder.
@@ -36,8 +38,10 @@ class Checkpoints:
 
     def __init__(self, run: Path, identity: dict[str, Any]) -> None:
         self.run, self.identity = run, identity
-        self._last = open_manager(run / "checkpoints" / "last", keep=2)
-        self._best = open_manager(run / "checkpoints" / "best", keep=1)
+        folder = run / "checkpoints"
+        self._last = open_manager(folder / "last", keep=2) if is_first() else None
+        self._best = open_manager(folder / "best", keep=1) if is_first() else None
+        self._last_step = first_process(lambda: self._last.latest_step())
 
     def save(self, state: TrainState, progress: Progress) -> None:
         """Saves the state to resume from; returns when it is on disk.
@@ -45,11 +49,12 @@ class Checkpoints:
         Raises:
           GiJaxError: it could not be written; the checkpoint before is left as it was.
         """
-        self._write(self._last, "state", state, progress)
+        first_process(lambda: self._write(self._last, "state", state, progress))
+        self._last_step = progress.step
 
     def save_best(self, variables: dict[str, Any], progress: Progress) -> None:
         """Saves the weights with the best validation so far; raises as `save`."""
-        self._write(self._best, "variables", variables, progress)
+        first_process(lambda: self._write(self._best, "variables", variables, progress))
 
     def restore(self, template: TrainState) -> Restored | None:
         """The newest state that is whole, or None if nothing was ever saved.
@@ -62,7 +67,21 @@ class Checkpoints:
         Raises:
           GiJaxError: there are checkpoints, but all are damaged.
         """
-        shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), template)
+        own = every_process(lambda: self._read(template) if is_first() else None)
+        told = first_process(
+            lambda: own and (own.progress.to_dict(), own.identity, list(own.damaged.items()))
+        )
+        if told is None:
+            return None
+        progress, identity, damaged = told
+        self._last_step = progress["step"]
+        state = from_first(own.state if own else template)
+        return Restored(state, Progress.from_dict(progress), identity, dict(damaged))
+
+    def _read(self, template: TrainState) -> Restored | None:
+        shapes = jax.tree.map(
+            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding), template
+        )
         damaged: dict[int, str] = {}
         for step in sorted(self._last.all_steps(), reverse=True):
             try:
@@ -84,10 +103,10 @@ class Checkpoints:
 
     def last_step(self) -> int | None:
         """The step of the newest state on disk."""
-        return self._last.latest_step()
+        return self._last_step
 
     def _write(self, manager: ocp.CheckpointManager, name: str, tree: Any, progress: Progress) -> None:
-        step, before = progress.step, self.last_step()
+        step, before = progress.step, self._last.latest_step()
         try:
             # A run that went back to an older state meets steps that it had already saved.
             for newer in [saved for saved in manager.all_steps() if saved >= step]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
+from signal import Signals
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,12 +17,14 @@ from gi_jax.predict.forward import TableForward
 from gi_jax.predict.predictor import mean_and_spread, prediction_model
 from gi_jax.train.batches import num_batches
 from gi_jax.train.checkpoint import Checkpoints
+from gi_jax.train.devices import on_all_devices, one_copy
 from gi_jax.train.experiment import Experiment
 from gi_jax.train.failure import describe_failure, first_failure
 from gi_jax.train.learning_rate import LearningRate
 from gi_jax.train.logging import Reporter, clock
 from gi_jax.train.metrics import RegressionMetrics, epoch_summary, regression_metrics
 from gi_jax.train.optimizer import make_optimizer
+from gi_jax.train.processes import first_process, highest
 from gi_jax.train.progress import Progress
 from gi_jax.train.signals import StopSignals
 from gi_jax.train.state import TrainState
@@ -32,6 +36,9 @@ STEPS_IN_FLIGHT = 2  # dispatched but perhaps not done, so that the host never w
 
 class Training:
     """One training from where it stands to its end, or to a signal.
+
+    Several processes run it in step: they go by the validation of the first, and by the clock and
+    the signals of all, which they compare whenever a step is logged.
 
     Args:
       experiment: data, model and objective.
@@ -50,11 +57,12 @@ class Training:
         reporter: Reporter,
         signals: StopSignals,
     ) -> None:
-        self.experiment, self.state, self.progress = experiment, state, progress
+        self.experiment, self.progress = experiment, progress
         self.checkpoints, self.reporter, self.signals = checkpoints, reporter, signals
         self.config = experiment.config
         optimizer = make_optimizer(self.config.regression_task, state.params)
-        self.stepper = Stepper(experiment, optimizer, state, progress.row_need)
+        self.stepper = Stepper(experiment, optimizer, state, progress)
+        self.state = on_all_devices(state, self.stepper.mesh)
         self.steps = num_batches(len(experiment.split.train), self.config.data_module.batch_size)
         task, epochs = self.config.regression_task, self.config.trainer.max_epochs
         self.rate = LearningRate(task, self.steps, epochs, progress)
@@ -63,6 +71,7 @@ class Training:
         batch_size, members = self.config.data_module.batch_size, self.config.ensemble
         self.validate = TableForward(model, experiment.graph, self.val, batch_size, members)
         self._started = time.monotonic() - progress.seconds
+        self._agree()
         self._compiling = True
 
     def run(self) -> str | None:
@@ -75,7 +84,7 @@ class Training:
         """
         if self.checkpoints.last_step() is None:
             self._save()
-        while self.signals.received is None and self._reason_to_end() is None:
+        while self._stop is None and self._reason_to_end() is None:
             self._epoch()
         if self.checkpoints.last_step() != self.progress.step:
             self._save()
@@ -85,7 +94,7 @@ class Training:
         trainer, progress = self.config.trainer, self.progress
         if progress.epoch >= trainer.max_epochs:
             return f"all {trainer.max_epochs} epochs done"
-        if self._out_of_time():
+        if self._time_is_up:
             return f"the time of {clock(trainer.max_seconds)} is spent"
         patience = trainer.early_stopping.patience
         if patience is not None and progress.stale_epochs >= patience:
@@ -96,10 +105,12 @@ class Training:
         trainer, progress = self.config.trainer, self.progress
         self.order, recompiled = self.stepper.start_epoch(progress.epoch)
         progress.row_need = [] if self.stepper.row_need is None else self.stepper.row_need.tolist()
+        progress.device_batch = self.stepper.device_batch
         if recompiled:
             self.reporter.say(
                 f"epoch {self._epoch_name()}: a batch changes more rows than the step holds; compiling anew"
             )
+        alone = jax.process_count() == 1
         accumulation = self.config.regression_task.accumulation(progress.epoch)
         in_flight: deque[jax.Array] = deque()
         self._lap = (time.monotonic(), progress.position)
@@ -120,12 +131,14 @@ class Training:
             in_flight.append(report.loss)
             if len(in_flight) > STEPS_IN_FLIGHT:
                 in_flight.popleft().block_until_ready()
-            if progress.step % trainer.log_every_n_steps == 0 or last:
+            logged = progress.step % trainer.log_every_n_steps == 0 or last
+            if logged:
                 self._log(report, float(inputs.learning_rate))
-            self._read_clock()
-            if last or self._out_of_time():
+            if logged or alone:  # processes compare when the device was waited for anyway
+                self._agree()
+            if last or self._time_is_up:
                 break
-            if self.signals.received is not None:
+            if self._stop is not None:
                 return
             if progress.step % trainer.checkpoint_every_n_steps == 0:
                 self._save()
@@ -135,22 +148,31 @@ class Training:
         """Validates if it is time to, turns to the next epoch if this one is done, and saves."""
         self._check_finite()
         trainer, progress = self.config.trainer, self.progress
-        whole, out_of_time = progress.position == self.steps, self._out_of_time()
-        final = progress.epoch + 1 == trainer.max_epochs or out_of_time
+        whole = progress.position == self.steps
+        final = progress.epoch + 1 == trainer.max_epochs or self._time_is_up
         val_mse = None
         if final or (progress.epoch + 1) % trainer.check_val_every_n_epoch == 0:
             val_mse = self._validate().mse
         if whole:
             self.rate.after_epoch(progress, val_mse)
             progress.epoch, progress.position = progress.epoch + 1, 0
-            self.state = self.state.replace(sums=jax.tree.map(jnp.zeros_like, self.state.sums))
+            sums = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), self.state.sums)
+            self.state = self.state.replace(sums=on_all_devices(sums, self.stepper.mesh))
         self._save()
+        self._agree()
+
+    def _measure(self) -> dict[str, Any]:
+        """Metrics of the mean prediction on the validation split, and the mean spread of an ensemble."""
+        val = self.val
+        labels = self.validate.members(one_copy(self.state.variables)).astype(np.float64)
+        scores = self.experiment.transform.inverse(labels, val.study)  # [K, M]
+        spread = float(mean_and_spread(scores).std.mean()) if len(scores) > 1 else None
+        return {"metrics": list(regression_metrics(scores.mean(axis=0), val.score)), "spread": spread}
 
     def _validate(self) -> RegressionMetrics:
-        progress, val = self.progress, self.val
-        labels = self.validate.members(self.state.variables).astype(np.float64)
-        scores = self.experiment.transform.inverse(labels, val.study)  # [K, M]
-        metrics = regression_metrics(scores.mean(axis=0), val.score)
+        progress = self.progress
+        measured = first_process(self._measure)
+        metrics = RegressionMetrics(*measured["metrics"])
         loss, pearson = epoch_summary(self.state.sums)
         # The first weights are saved whatever their Pearson, which is NaN for constant predictions.
         better = progress.best_step is None or metrics.pearson > _or_lowest(progress.best_pearson)
@@ -163,15 +185,15 @@ class Training:
         if better:
             progress.best_pearson = metrics.pearson if math.isfinite(metrics.pearson) else None
             progress.best_epoch, progress.best_step = progress.epoch, progress.step
-            self.checkpoints.save_best(self.state.variables, progress)
+            self.checkpoints.save_best(one_copy(self.state.variables), progress)
         self.reporter.say(
             f"epoch {self._epoch_name()}  loss {loss:.4f}  train Pearson {pearson:.4f}  "
             f"val Pearson {metrics.pearson:.4f}{' *' if better else '  '}  val RMSE {metrics.rmse:.4g}  "
             f"{clock(progress.seconds)}"
         )
         values = {f"val_{name}": value for name, value in metrics._asdict().items()}
-        if len(scores) > 1:
-            values["val_spread"] = float(mean_and_spread(scores).std.mean())
+        if measured["spread"] is not None:
+            values["val_spread"] = measured["spread"]
         self.reporter.record(
             "epoch",
             progress.step,
@@ -238,7 +260,7 @@ class Training:
     def _save(self) -> None:
         self._check_finite()
         self._read_clock()
-        self.checkpoints.save(self.state, self.progress)
+        self.checkpoints.save(one_copy(self.state), self.progress)
 
     def _epoch_name(self) -> str:
         return f"{self.progress.epoch + 1}/{self.config.trainer.max_epochs}"
@@ -246,9 +268,15 @@ class Training:
     def _read_clock(self) -> None:
         self.progress.seconds = time.monotonic() - self._started
 
-    def _out_of_time(self) -> bool:
+    def _agree(self) -> None:
+        """Looks at the clock and for signals; what one process finds, all know afterwards."""
+        self._read_clock()
         limit = self.config.trainer.max_seconds
-        return limit is not None and self.progress.seconds >= limit
+        time_is_up = limit is not None and self.progress.seconds >= limit
+        time_is_up, number = highest(time_is_up, self.signals.received or 0)
+        self._time_is_up, self._stop = bool(time_is_up), Signals(number) if number else None
+        if self._stop is not None:
+            self.signals.received = self._stop
 
 
 def _or_lowest(pearson: float | None) -> float:

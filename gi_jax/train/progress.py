@@ -20,6 +20,7 @@ class Progress:
     stale_epochs: int = 0  # validations since that one
     seconds: float = 0.0  # of training, over all sessions of the run
     row_need: list[int] = field(default_factory=list)  # what the compiled step has room for
+    device_batch: int | None = None  # genotypes on one device, of which `row_need` speaks
     schedule: Any = None  # memory of the learning-rate schedule
 
     def to_dict(self) -> dict[str, Any]:

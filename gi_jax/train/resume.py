@@ -13,10 +13,11 @@ from gi_jax.errors import GiJaxError
 from gi_jax.predict.bundle import CONFIG, GENES
 from gi_jax.train.checkpoint import Restored
 
-# Keys that only say how long or how talkatively a run goes on; a resumed run may change them.
+# Keys that only say how long, how talkatively and on how much a run goes on; a resumed run may change them.
 CHANGEABLE = (
     "max_epochs",
     "max_seconds",
+    "devices",
     "checkpoint_every_n_steps",
     "log_every_n_steps",
     "compilation_cache",

@@ -23,6 +23,7 @@ from gi_jax.predict.predictor import Predictor
 from gi_jax.report import plot_report, write_page
 from gi_jax.train.calibration import write_calibration
 from gi_jax.train.checkpoint import Checkpoints
+from gi_jax.train.devices import device_mesh
 from gi_jax.train.ensemble import check_starting_weights, stack_members
 from gi_jax.train.evaluation import (
     BASELINES,
@@ -36,6 +37,7 @@ from gi_jax.train.experiment import Experiment, load_experiment
 from gi_jax.train.logging import JsonLines, Reporter, read_records
 from gi_jax.train.loop import Training
 from gi_jax.train.optimizer import make_optimizer
+from gi_jax.train.processes import check_alike, every_process, is_first
 from gi_jax.train.progress import Progress
 from gi_jax.train.resume import (
     check_same_config,
@@ -45,7 +47,7 @@ from gi_jax.train.resume import (
     flat,
 )
 from gi_jax.train.signals import StopSignals
-from gi_jax.train.sinks import make_sinks
+from gi_jax.train.sinks import Sink, make_sinks
 from gi_jax.train.state import TrainState, init_state, init_variables
 
 METRICS, PREDICTIONS, SPLIT = "metrics.jsonl", "predictions.tsv", "split.npz"
@@ -70,6 +72,9 @@ def train(
 ) -> RunResult:
     """Trains into a run folder and evaluates the best weights on the test split.
 
+    Several processes (see `gi_jax.train.processes`) call it with the same arguments and see the same
+    files; the first one writes, speaks and evaluates.
+
     Args:
       config: of the run.
       folder: new, or of a run to continue.
@@ -83,27 +88,20 @@ def train(
         configuration or other data; anything that is wrong with configuration, data or checkpoints.
     """
     folder, config = Path(folder), with_absolute_paths(config)
-    resuming = (folder / CONFIG).exists()
-    if resuming and not resume:
-        raise GiJaxError(f"{folder}: holds a run already; continue it with --resume, or name another folder")
-    if resuming:
-        check_same_config(folder, config)
-        check_same_genes(folder, load_genes(config.data))
-    experiment = load_experiment(config, load_split(folder / SPLIT) if resuming else None)
-    reporter = Reporter(console)
+    experiment, resuming = every_process(lambda: _prepare(config, folder, resume))
+    identity = experiment.identity()
+    check_alike("configuration, genes, data or run folder", {**identity, "resuming": resuming})
+    reporter = Reporter(console if is_first() else Console(quiet=True))
     reporter.say(f"{experiment.report}\n{experiment.split}")
     state, progress = fresh_state(experiment), Progress()
-    checkpoints = Checkpoints(folder, experiment.identity())
+    checkpoints = Checkpoints(folder, identity)
     restored = checkpoints.restore(state) if resuming else None
     if restored is not None:
-        check_same_data(folder, restored.identity, experiment.identity())
+        check_same_data(folder, restored.identity, identity)
         state, progress = restored.state, restored.progress
         reporter.say(describe_resumption(restored))
-    experiment.split.save(folder / SPLIT)
-    networks = network_fingerprints(experiment.graph)
-    write_description(folder, config, experiment.genes, experiment.transform, networks)
-    lines = JsonLines(folder / METRICS, keep_until=progress.step if restored else -1)
-    reporter.sinks = (lines, *make_sinks(config.trainer.loggers, folder, plain(config)))
+    keep_until = progress.step if restored else -1
+    reporter.sinks = every_process(lambda: _open(folder, experiment, keep_until) if is_first() else ())
     with closing(reporter):
         with StopSignals() as signals, reporter:
             training = Training(experiment, state, progress, checkpoints, reporter, signals)
@@ -115,13 +113,45 @@ def train(
             f"training ended: {ended}; best validation Pearson {progress.best_pearson or math.nan:.4f} "
             f"in epoch {progress.best_epoch + 1}"
         )
-        predictor = Predictor(load_bundle(folder), experiment.graph)
-        evaluation = evaluate(experiment, predictor, experiment.test, baselines)
-        write_report(evaluation, experiment, predictor, folder)
-        values = evaluation.metrics[MODEL]._asdict()
-        reporter.record("test", progress.step, **{f"test_{name}": value for name, value in values.items()})
-    print_evaluation(evaluation, f"test genotypes ({experiment.split.kind} split)", console)
+        evaluation = every_process(
+            lambda: _conclude(folder, experiment, reporter, progress, baselines) if is_first() else None
+        )
     return RunResult(ended, evaluation, None)
+
+
+def _prepare(config: RunConfig, folder: Path, resume: bool) -> tuple[Experiment, bool]:
+    """The experiment, and whether the folder holds a run of it to continue; writes nothing yet."""
+    device_mesh(config)  # an impossible one is to be said before there is a run folder
+    resuming = (folder / CONFIG).exists()
+    if resuming and not resume:
+        raise GiJaxError(f"{folder}: holds a run already; continue it with --resume, or name another folder")
+    if resuming:
+        check_same_config(folder, config)
+        check_same_genes(folder, load_genes(config.data))
+    return load_experiment(config, load_split(folder / SPLIT) if resuming else None), resuming
+
+
+def _open(folder: Path, experiment: Experiment, keep_until: int) -> tuple[Sink, ...]:
+    """Writes what the run folder says of the run, and opens its records."""
+    config = experiment.config
+    experiment.split.save(folder / SPLIT)
+    networks = network_fingerprints(experiment.graph)
+    write_description(folder, config, experiment.genes, experiment.transform, networks)
+    lines = JsonLines(folder / METRICS, keep_until)
+    return (lines, *make_sinks(config.trainer.loggers, folder, plain(config)))
+
+
+def _conclude(
+    folder: Path, experiment: Experiment, reporter: Reporter, progress: Progress, baselines: Sequence[str]
+) -> Evaluation:
+    """Evaluates the best weights beside baselines, and writes and shows the result."""
+    predictor = Predictor(load_bundle(folder), experiment.graph)
+    evaluation = evaluate(experiment, predictor, experiment.test, baselines)
+    write_report(evaluation, experiment, predictor, folder)
+    values = evaluation.metrics[MODEL]._asdict()
+    reporter.record("test", progress.step, **{f"test_{name}": value for name, value in values.items()})
+    print_evaluation(evaluation, f"test genotypes ({experiment.split.kind} split)", reporter.console)
+    return evaluation
 
 
 def fresh_state(experiment: Experiment) -> TrainState:

@@ -10,11 +10,13 @@ import jax.numpy as jnp
 import optax
 from flax import linen as nn
 from jax import Array
+from jax.sharding import Mesh, PartitionSpec
 
 from gi_jax.data.genotypes import GenotypeBatch
 from gi_jax.data.networks import CellGraph
 from gi_jax.ops.changed_rows import Capacity
 from gi_jax.train.batches import TrainingData, rows_at, take_batch
+from gi_jax.train.devices import AXIS, own_part, whole_batch
 from gi_jax.train.objective import Objective
 from gi_jax.train.state import EpochSums, Failure, TrainState
 
@@ -48,22 +50,30 @@ def make_train_step(
     capacity: Capacity | None,
     ema_decay: float | None = None,
     check_finite: bool = True,
+    mesh: Mesh | None = None,
 ) -> Step:
     """Builds `step(state, data, order, graph, inputs) -> (state, report)`, not yet compiled.
 
     A step whose forward pass, loss or gradient is not finite changes nothing but `state.failure`,
     and neither does any step after it: the weights stay those before the failure.
 
+    With a mesh the batch is dealt among its devices and everything else is on all of them: each
+    runs the model on its genotypes and the loss on the predictions of all, so that losses see the
+    whole batch, and the mean of the gradients moves the weights alike everywhere. Results are those
+    of one device up to rounding, except for the dropout masks, which every device draws anew.
+
     Args:
       model: a model of `gi_jax.models`.
       objective: what to minimise.
       optimizer: gives the direction, see `make_optimizer`.
-      batch_size: B.
-      capacity: room for changed rows, None for the plain path.
+      batch_size: B, over all devices.
+      capacity: room for changed rows on one device, None for the plain path.
       ema_decay: d of `averaged <- d averaged + (1 - d) params` after each update; d is at most
         `(1 + n) / (10 + n)` after n updates, so that the first weights are soon forgotten.
       check_finite: off, the checks are not compiled at all.
+      mesh: the devices, see `gi_jax.train.devices`; one device if None.
     """
+    axis = None if mesh is None else AXIS
 
     def step(
         state: TrainState, data: TrainingData, order: Array, graph: CellGraph, inputs: StepInputs
@@ -72,17 +82,22 @@ def make_train_step(
         batch, labels = take_batch(data, rows, graph.num_genes)
         key = jax.random.fold_in(jax.random.wrap_key_data(state.rng), state.step)
         dropout_key, loss_key = jax.random.split(key)
+        if axis is not None:
+            dropout_key = jax.random.fold_in(dropout_key, jax.lax.axis_index(axis))
 
         def forward(params: Any) -> tuple[Array, tuple]:
             output, updated = model.apply(
                 {"params": params, "batch_stats": state.batch_stats},
                 graph,
-                batch,
+                own_part(batch, axis),
                 capacity=capacity,
                 train=True,
+                axis=axis,
                 rngs={"dropout": dropout_key},
                 mutable=["batch_stats"],
             )
+            predicted, z_p = whole_batch((output.gene_interaction, output.z_p), axis)
+            output = output._replace(gene_interaction=predicted, z_p=z_p)
             value, loss_state, terms = objective.apply(
                 state.loss_state, output, labels, batch, graph, loss_key, inputs.epoch
             )
@@ -91,6 +106,12 @@ def make_train_step(
         (value, (output, batch_stats, loss_state, terms)), gradient = jax.value_and_grad(
             forward, has_aux=True
         )(state.params)
+        finite = output.finite
+        if axis is not None:
+            # Each device's loss is the whole batch's and a sum or gather passes its gradient to the
+            # devices that it came from, so local gradients add up to that of all the (equal) losses.
+            gradient, batch_stats = jax.lax.pmean((gradient, batch_stats), axis)
+            finite = jax.lax.pmin(finite.astype(jnp.int32), axis) > 0
         norm = optax.tree.norm(gradient)
         new = _update(state, gradient, optimizer, inputs, ema_decay)
         new = new.replace(
@@ -100,12 +121,17 @@ def make_train_step(
             sums=_add(state.sums, value, output.gene_interaction, labels, batch.valid),
         )
         if check_finite:
-            flags = jnp.append(output.finite, jnp.isfinite(jnp.stack([value, norm])))
+            flags = jnp.append(finite, jnp.isfinite(jnp.stack([value, norm])))
             new = _keep_if_failed(state, new, flags, inputs.position, output.gene_interaction, batch)
         report = StepReport(value, norm, {name: term for name, term in terms.items() if term.ndim == 0})
         return new, report
 
-    return step
+    if mesh is None:
+        return step
+    everywhere = PartitionSpec()
+    # Unchecked: the checks want an annotation wherever a value that all devices hold meets one of a
+    # single device's, all over the models, and the sparse kernel has no rule for them.
+    return jax.shard_map(step, mesh=mesh, in_specs=everywhere, out_specs=everywhere, check_vma=False)
 
 
 def _update(

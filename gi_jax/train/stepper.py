@@ -11,20 +11,27 @@ import optax
 from gi_jax.models.row_needs import changed_row_needs
 from gi_jax.predict.room import choose_capacity
 from gi_jax.train.batches import TrainingData, epoch_order, training_data
+from gi_jax.train.devices import device_mesh, on_all_devices
 from gi_jax.train.ensemble import over_members
 from gi_jax.train.experiment import Experiment
+from gi_jax.train.progress import Progress
 from gi_jax.train.state import TrainState
 from gi_jax.train.step import StepInputs, StepReport, make_train_step
 
 
 class Stepper:
-    """Runs training steps; compiles once, and again only if an epoch has a batch of unseen extent.
+    """Runs training steps, on one device or on several; compiles once, and again only if an epoch has a
+    batch of unseen extent.
 
     Args:
       experiment: the run's data, model and objective.
       optimizer: see `make_optimizer`.
       state: any state of the run, for its dtype and key.
-      row_need: what the step had room for in an earlier session; estimated if empty.
+      progress: says what the step had room for in an earlier session; estimated if it does not, or
+        if a device had a batch of another size.
+
+    Raises:
+      GiJaxError: `trainer.devices` is impossible here.
     """
 
     def __init__(
@@ -32,18 +39,21 @@ class Stepper:
         experiment: Experiment,
         optimizer: optax.GradientTransformation,
         state: TrainState,
-        row_need: list[int],
+        progress: Progress,
     ) -> None:
         self.experiment, self.optimizer = experiment, optimizer
         train = experiment.train
+        self.mesh = device_mesh(experiment.config)
         self.batch_size = experiment.config.data_module.batch_size
+        self.device_batch = self.batch_size if self.mesh is None else self.batch_size // self.mesh.size
         dtype = jax.tree.leaves(state.params)[0].dtype
-        self.data: TrainingData = training_data(train, experiment.labels(train), dtype)
+        data: TrainingData = training_data(train, experiment.labels(train), dtype)
+        self.data, self.graph = on_all_devices((data, experiment.graph), self.mesh)
         self.needs = changed_row_needs(
-            experiment.config.model, experiment.graph, train.genes, self.batch_size
+            experiment.config.model, experiment.graph, train.genes, self.device_batch
         )
-        estimate = self.needs and self.needs.expected(self.batch_size)
-        self.row_need = np.array(row_need) if row_need else estimate
+        known = progress.row_need if progress.device_batch == self.device_batch else []
+        self.row_need = np.array(known) if known else self.needs and self.needs.expected(self.device_batch)
         self.rng = np.asarray(state.rng).reshape(-1, 2)[0]  # all members see the first one's batches
         self.capacity, self._step = None, None
         self._make_step()
@@ -51,29 +61,29 @@ class Stepper:
     def start_epoch(self, epoch: int) -> tuple[np.ndarray, bool]:
         """Draws an epoch's order `[steps * B]`; True if the step has to be compiled again for it."""
         sizes = {"num_genotypes": self.data.num_genotypes, "batch_size": self.batch_size}
-        self.order = epoch_order(self.rng, epoch, **sizes)
-        order = np.asarray(self.order)
+        order = epoch_order(self.rng, epoch, **sizes)
+        self.order, order = on_all_devices(order, self.mesh), np.asarray(order)
         if self.capacity is None:
             return order, False
         before = self.capacity
-        self.row_need = np.maximum(self.row_need, self.needs.largest(order, self.batch_size))
+        self.row_need = np.maximum(self.row_need, self.needs.largest(order, self.device_batch))
         self._make_step()
         return order, self.capacity != before
 
     def __call__(self, state: TrainState, inputs: StepInputs) -> tuple[TrainState, StepReport]:
         """One step on batch `inputs.position` of the epoch; the state given is consumed."""
-        return self._step(state, self.data, self.order, self.experiment.graph, inputs)
+        return self._step(state, self.data, self.order, self.graph, inputs)
 
     def lower(self, state: Any) -> jax.stages.Lowered:
         """The step of the first epoch, lowered but not run, for its costs."""
         self.start_epoch(0)
         inputs = StepInputs(np.int32(0), np.int32(0), np.float32(0), np.bool_(True))
-        return self._step.lower(state, self.data, self.order, self.experiment.graph, inputs)
+        return self._step.lower(state, self.data, self.order, self.graph, inputs)
 
     def _make_step(self) -> None:
         """Makes the step for the present need, unless the one there has the same room."""
         config, num_genes = self.experiment.config, len(self.experiment.genes)
-        capacity = choose_capacity(self.needs, self.row_need, num_genes, self.batch_size)
+        capacity = choose_capacity(self.needs, self.row_need, num_genes, self.device_batch)
         if self._step is not None and capacity == self.capacity:
             return
         self.capacity = capacity
@@ -85,5 +95,6 @@ class Stepper:
             capacity=self.capacity,
             ema_decay=config.regression_task.ema_decay,
             check_finite=config.trainer.check_finite,
+            mesh=self.mesh,
         )
         self._step = jax.jit(over_members(step) if config.ensemble > 1 else step, donate_argnums=0)

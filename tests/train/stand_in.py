@@ -27,7 +27,13 @@ class AdditiveModel(nn.Module):
 
     @nn.compact
     def __call__(
-        self, graph: CellGraph, batch: GenotypeBatch, *, capacity: object = None, train: bool = False
+        self,
+        graph: CellGraph,
+        batch: GenotypeBatch,
+        *,
+        capacity: object = None,
+        train: bool = False,
+        axis: str | None = None,
     ) -> Output:
         embedding = self.param("gene_embedding", nn.initializers.normal(1.0), (self.gene_num, 3))
         deleted = jnp.asarray(embedding).at[batch.genes].get(mode="fill", fill_value=0)  # [B, S, 3]
