@@ -13,6 +13,7 @@ from gi_jax.cli.setting import CONSOLE, Overrides, read_config
 from gi_jax.models import num_parameters
 from gi_jax.predict.bundle import member_of
 from gi_jax.train.experiment import Experiment, load_experiment
+from gi_jax.train.memory import available_bytes, required_bytes
 from gi_jax.train.optimizer import make_optimizer
 from gi_jax.train.progress import Progress
 from gi_jax.train.run import fresh_state
@@ -47,7 +48,7 @@ def _cost_table(experiment: Experiment, state: jax.Array) -> Table:
     """Sizes of what stays on the device, and what the compiled step asks for beside it."""
     optimizer = make_optimizer(experiment.config.regression_task, state.params)
     stepper = Stepper(experiment, optimizer, state, Progress())
-    compiled = stepper.lower(state).compile()
+    compiled = stepper.compile(state)
     costs, memory = compiled.cost_analysis() or {}, compiled.memory_analysis()
     batch_size, whose = stepper.device_batch, "" if stepper.mesh is None else " of each device"
     room = "all rows" if stepper.capacity is None else f"{stepper.capacity.union:,} changed rows"
@@ -60,9 +61,10 @@ def _cost_table(experiment: Experiment, state: jax.Array) -> Table:
     table.add_row("networks", _mebibytes(_size(experiment.graph)))
     table.add_row("training genotypes", _mebibytes(_size(stepper.data)))
     table.add_row("work space of the step", _mebibytes(memory.temp_size_in_bytes))
-    table.add_row(
-        "together", _mebibytes(memory.argument_size_in_bytes + memory.temp_size_in_bytes), end_section=True
-    )
+    available = available_bytes()
+    table.add_row("together", _mebibytes(required_bytes(compiled)), end_section=available is None)
+    if available is not None:
+        table.add_row("memory there is", _mebibytes(available), end_section=True)
     # Native sparse kernels are opaque to the compiler, which then counts none of their operations.
     table.add_row("floating-point operations counted by the compiler", f"{costs.get('flops', 0):.3g}")
     table.add_row("of those per genotype", f"{costs.get('flops', 0) / batch_size:.3g}")

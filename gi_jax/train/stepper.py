@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -14,6 +16,7 @@ from gi_jax.train.batches import TrainingData, epoch_order, training_data
 from gi_jax.train.devices import device_mesh, on_all_devices
 from gi_jax.train.ensemble import over_members
 from gi_jax.train.experiment import Experiment
+from gi_jax.train.memory import available_bytes, check_fits, required_bytes, return_heap
 from gi_jax.train.progress import Progress
 from gi_jax.train.state import TrainState
 from gi_jax.train.step import StepInputs, StepReport, make_train_step
@@ -55,7 +58,7 @@ class Stepper:
         known = progress.row_need if progress.device_batch == self.device_batch else []
         self.row_need = np.array(known) if known else self.needs and self.needs.expected(self.device_batch)
         self.rng = np.asarray(state.rng).reshape(-1, 2)[0]  # all members see the first one's batches
-        self.capacity, self._step = None, None
+        self.capacity, self._step, self._compiled = None, None, None
         self._make_step()
 
     def start_epoch(self, epoch: int) -> tuple[np.ndarray, bool]:
@@ -71,14 +74,33 @@ class Stepper:
         return order, self.capacity != before
 
     def __call__(self, state: TrainState, inputs: StepInputs) -> tuple[TrainState, StepReport]:
-        """One step on batch `inputs.position` of the epoch; the state given is consumed."""
-        return self._step(state, self.data, self.order, self.graph, inputs)
+        """One step on batch `inputs.position` of the epoch; the state given is consumed.
 
-    def lower(self, state: Any) -> jax.stages.Lowered:
-        """The step of the first epoch, lowered but not run, for its costs."""
+        Raises:
+          GiJaxError: before the first step, if the batch does not fit the memory.
+        """
+        arguments = (state, self.data, self.order, self.graph, inputs)
+        if self._compiled is None:
+            self._compiled = self._step.lower(*arguments).compile()
+            required = required_bytes(self._compiled)
+            check_fits(self.batch_size, required, available_bytes(), partial(self._required_at, state))
+            return_heap()
+        return self._compiled(*arguments)
+
+    def compile(self, state: Any) -> jax.stages.Compiled:
+        """The step of the first epoch, compiled but not run, for its costs."""
         self.start_epoch(0)
         inputs = StepInputs(np.int32(0), np.int32(0), np.float32(0), np.bool_(True))
-        return self._step.lower(state, self.data, self.order, self.graph, inputs)
+        return self._step.lower(state, self.data, self.order, self.graph, inputs).compile()
+
+    def _required_at(self, state: TrainState, batch_size: int) -> int:
+        config = self.experiment.config
+        smaller = replace(config, data_module=replace(config.data_module, batch_size=batch_size))
+        experiment = replace(self.experiment, config=smaller)
+        failed = state.failure.genotypes[..., :batch_size]
+        state = state.replace(failure=state.failure._replace(genotypes=failed))
+        stepper = Stepper(experiment, self.optimizer, state, Progress())
+        return required_bytes(stepper.compile(state))
 
     def _make_step(self) -> None:
         """Makes the step for the present need, unless the one there has the same room."""
@@ -97,4 +119,5 @@ class Stepper:
             check_finite=config.trainer.check_finite,
             mesh=self.mesh,
         )
+        self._compiled = None
         self._step = jax.jit(over_members(step) if config.ensemble > 1 else step, donate_argnums=0)

@@ -10,6 +10,7 @@ import numpy as np
 
 from gi_jax.config import RegressionTaskConfig
 from gi_jax.losses import log_cosh
+from gi_jax.train.memory import return_heap
 from gi_jax.train.optimizer import make_optimizer
 from tests.benchmarks.measure import Engine, available_bytes, timed
 
@@ -57,7 +58,8 @@ def compiled(function: Callable[..., Any], arguments: tuple, donate: tuple[int, 
         "temp_bytes": program.memory_analysis().temp_size_in_bytes,
         "compiler_operations": costs.get("flops", 0.0),
     }
-    return Program(jitted, lambda: count[0], trace_seconds, compile_seconds, facts)
+    return_heap()
+    return Program(program, lambda: count[0], trace_seconds, compile_seconds, facts)
 
 
 def mode_function(apply: Callable[..., jax.Array], labels: np.ndarray, mode: str) -> Callable[..., Any]:

@@ -1,0 +1,72 @@
+"""The memory that a training step asks for, beside what there is."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from gi_jax.errors import GiJaxError
+
+
+def required_bytes(step: jax.stages.Compiled) -> int:
+    """Bytes of a compiled step's arguments and work space; its results take the place of its arguments."""
+    memory = step.memory_analysis()
+    return memory.argument_size_in_bytes + memory.temp_size_in_bytes
+
+
+def available_bytes() -> int | None:
+    """Bytes of the first device, or of the machine, that a program may take; None where nobody says."""
+    stats = jax.local_devices()[0].memory_stats()
+    if stats is not None and "bytes_limit" in stats:
+        return stats["bytes_limit"]
+    meminfo = Path("/proc/meminfo")
+    if not meminfo.exists():
+        return None
+    line = next(line for line in meminfo.read_text().splitlines() if line.startswith("MemAvailable"))
+    return int(line.split()[1]) * 1024
+
+
+def check_fits(
+    batch_size: int, required: int, available: int | None, required_at: Callable[[int], int]
+) -> None:
+    """Refuses a batch that cannot fit, before it takes the machine's memory away from everything else.
+
+    Args:
+      batch_size: B.
+      required, available: bytes.
+      required_at: bytes of a smaller batch; needs grow linearly between the two.
+
+    Raises:
+      GiJaxError: with the largest batch size that fits.
+    """
+    if available is None or required <= available:
+        return
+    small = max(batch_size // 8, 1)
+    at_small = required_at(small)
+    each = (required - at_small) / max(batch_size - small, 1)
+    largest = small + int((available - at_small) // each) if each > 0 else 0
+    remedy = (
+        f"the largest that fits is about {largest}; set data_module.batch_size, or model.remat to full"
+        if largest >= 1
+        else "no batch fits; use a smaller model or fewer networks"
+    )
+    raise GiJaxError(
+        f"data_module.batch_size is {batch_size}, for which a step needs {_gibibytes(required)} of memory, "
+        f"but {_gibibytes(available)} are there: {remedy}"
+    )
+
+
+def return_heap() -> None:
+    """Gives back to the system what compilation has freed: glibc keeps hundreds of MiB of it otherwise."""
+    try:
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+    except (OSError, AttributeError):  # not glibc
+        return
+
+
+def _gibibytes(size: Any) -> str:
+    return f"{size / 2**30:.1f} GiB"
