@@ -46,6 +46,9 @@ def write_arrays(
     manager: ocp.CheckpointManager, step: int, name: str, tree: Any, record: dict[str, Any]
 ) -> None:
     """Saves a pytree and a JSON record as checkpoint `step`."""
+    # As host arrays: Orbax takes device arrays for pieces of arrays that all processes are to save,
+    # and would want the same devices to restore them.
+    tree = jax.tree.map(np.asarray, tree)
     record = record | {"sha256": digest(tree)}
     arguments = {name: ocp.args.StandardSave(tree), RECORD: ocp.args.JsonSave(record)}
     manager.save(step, args=ocp.args.Composite(**arguments), force=True)
@@ -64,8 +67,7 @@ def read_arrays(
     tree, record = restored[name], restored[RECORD]
     if digest(tree) != record["sha256"]:
         raise ValueError("the arrays differ from those that were saved")
-    # Orbax binds arrays to a device, which would make another program of every function they enter.
-    return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf)), tree), record
+    return jax.tree.map(jnp.asarray, tree), record
 
 
 def read_best(run: Path) -> tuple[dict[str, Any], dict[str, Any]]:

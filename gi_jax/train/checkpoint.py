@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 
 from gi_jax.errors import GiJaxError
@@ -79,9 +80,7 @@ class Checkpoints:
         return Restored(state, Progress.from_dict(progress), identity, dict(damaged))
 
     def _read(self, template: TrainState) -> Restored | None:
-        shapes = jax.tree.map(
-            lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding), template
-        )
+        shapes = jax.tree.map(lambda leaf: np.empty(leaf.shape, leaf.dtype), template)
         damaged: dict[int, str] = {}
         for step in sorted(self._last.all_steps(), reverse=True):
             try:
