@@ -163,17 +163,18 @@ def _in_turn(
         branch, x = branch_and_input
         output, moments = transform(branch, NodeStates(x))
         if summed:
-            return total + output.columns, (output.wildtype, moments)
+            return total + output.columns.astype(total.dtype), (output.wildtype, moments)
         return total, (output.columns, moments)
 
     step = jax.checkpoint(step, prevent_cse=False) if remat else step
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *branches)
     x = jnp.stack([states.columns for states in inputs])  # [G, N, C, H]
-    total = jnp.zeros_like(x[0]) if summed else jnp.zeros((), x.dtype)
+    wide = jnp.float32 if x.dtype == jnp.bfloat16 else x.dtype  # nine roundings would add up
+    total = jnp.zeros(x.shape[1:] if summed else (), wide)
     total, (outputs, moments) = jax.lax.scan(step, total, (stacked, x))
     moments = [jax.tree.map(lambda m: m[g], moments) for g in range(len(branches))]  # noqa: B023
     if summed:
-        return NodeStates(total), outputs, moments
+        return NodeStates(total.astype(x.dtype)), outputs, moments
     return NodeStates(jnp.moveaxis(outputs, 0, 2)), outputs[:, :, 0], moments
 
 

@@ -27,6 +27,7 @@ from gi_jax.train.failure import describe_failure, first_failure
 from gi_jax.train.logging import read_records
 from gi_jax.train.objective import PredictionLoss
 from gi_jax.train.optimizer import make_optimizer
+from gi_jax.train.progress import Progress
 from gi_jax.train.run import fresh_state, train
 from gi_jax.train.state import TrainState, init_state, init_variables
 from gi_jax.train.step import Step, StepInputs, make_train_step
@@ -113,7 +114,9 @@ def test_what_depends_on_graph_and_batch_alone_exists_once(small_config: RunConf
     for count in (1, K):
         experiment = load_experiment(replace(small_config, ensemble=count))
         state = fresh_state(experiment)
-        steps = Stepper(experiment, make_optimizer(small_config.regression_task, state.params), state, [])
+        steps = Stepper(
+            experiment, make_optimizer(small_config.regression_task, state.params), state, Progress()
+        )
         steps.start_epoch(0)
         arguments = (state, steps.data, steps.order, experiment.graph, inputs(0))
         jaxpr = jax.make_jaxpr(lambda *arguments: steps._step(*arguments))(*arguments).jaxpr  # noqa: B023
@@ -145,7 +148,7 @@ def test_the_first_member_is_the_run_of_its_seed(config: RunConfig) -> None:
     for count in (1, 2):
         experiment = load_experiment(replace(config, ensemble=count))
         state = fresh_state(experiment)
-        steps = Stepper(experiment, make_optimizer(config.regression_task, state.params), state, [])
+        steps = Stepper(experiment, make_optimizer(config.regression_task, state.params), state, Progress())
         steps.start_epoch(0)
         found[count] = [jax.device_get(state)]
         for position in range(3):
