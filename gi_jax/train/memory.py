@@ -31,7 +31,11 @@ def available_bytes() -> int | None:
 
 
 def check_fits(
-    batch_size: int, required: int, available: int | None, required_at: Callable[[int], int]
+    batch_size: int,
+    required: int,
+    available: int | None,
+    required_at: Callable[[int], int],
+    multiple_of: int = 1,
 ) -> None:
     """Refuses a batch that cannot fit, before it takes the machine's memory away from everything else.
 
@@ -39,16 +43,18 @@ def check_fits(
       batch_size: B.
       required, available: bytes.
       required_at: bytes of a smaller batch; needs grow linearly between the two.
+      multiple_of: devices that share a batch evenly; bytes are those of one of them.
 
     Raises:
       GiJaxError: with the largest batch size that fits.
     """
     if available is None or required <= available:
         return
-    small = max(batch_size // 8, 1)
+    small = max(batch_size // 8 // multiple_of, 1) * multiple_of
     at_small = required_at(small)
     each = (required - at_small) / max(batch_size - small, 1)
     largest = small + int((available - at_small) // each) if each > 0 else 0
+    largest -= largest % multiple_of
     remedy = (
         f"the largest that fits is about {largest}; set data_module.batch_size, or model.remat to full"
         if largest >= 1

@@ -13,10 +13,11 @@ import optax
 from gi_jax.models.row_needs import changed_row_needs
 from gi_jax.predict.room import choose_capacity
 from gi_jax.train.batches import TrainingData, epoch_order, training_data
-from gi_jax.train.devices import device_mesh, on_all_devices
+from gi_jax.train.devices import device_mesh, on_all_devices, one_copy
 from gi_jax.train.ensemble import over_members
 from gi_jax.train.experiment import Experiment
 from gi_jax.train.memory import available_bytes, check_fits, required_bytes, return_heap
+from gi_jax.train.processes import every_process
 from gi_jax.train.progress import Progress
 from gi_jax.train.state import TrainState
 from gi_jax.train.step import StepInputs, StepReport, make_train_step
@@ -83,7 +84,9 @@ class Stepper:
         if self._compiled is None:
             self._compiled = self._step.lower(*arguments).compile()
             required = required_bytes(self._compiled)
-            check_fits(self.batch_size, required, available_bytes(), partial(self._required_at, state))
+            devices = self.batch_size // self.device_batch
+            check = partial(check_fits, self.batch_size, required, available_bytes())
+            every_process(lambda: check(partial(self._required_at, state), devices))
             return_heap()
         return self._compiled(*arguments)
 
@@ -97,10 +100,11 @@ class Stepper:
         config = self.experiment.config
         smaller = replace(config, data_module=replace(config.data_module, batch_size=batch_size))
         experiment = replace(self.experiment, config=smaller)
+        state = one_copy(state)
         failed = state.failure.genotypes[..., :batch_size]
         state = state.replace(failure=state.failure._replace(genotypes=failed))
         stepper = Stepper(experiment, self.optimizer, state, Progress())
-        return required_bytes(stepper.compile(state))
+        return required_bytes(stepper.compile(on_all_devices(state, stepper.mesh)))
 
     def _make_step(self) -> None:
         """Makes the step for the present need, unless the one there has the same room."""

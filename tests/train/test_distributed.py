@@ -170,34 +170,9 @@ def test_the_run_is_that_of_one_process_wherever_it_went(straight: Path, moved: 
     for expected, found in zip(*runs, strict=True):
         assert list(expected) == list(found)
         for key in set(expected) - set(timed):
-            assert found[key] == pytest.approx(expected[key], rel=1e-9, abs=1e-9), (key, expected)
+            number = isinstance(expected[key], float)
+            wanted = pytest.approx(expected[key], rel=1e-9, abs=1e-9) if number else expected[key]
+            assert found[key] == wanted, (key, expected)
     np.testing.assert_allclose(
         table(moved.folder / "predictions.tsv"), table(straight / "predictions.tsv"), rtol=1e-5
     )
-
-
-def test_what_one_process_finds_wrong_ends_all(train: list[str], moved: Moved) -> None:
-    both = two_processes([*train, "--out", str(moved.folder)])
-    assert [process.code for process in both] == [2, 2]
-    assert all("holds a run already; continue it with --resume" in process.err for process in both)
-    assert all("Traceback" not in process.err for process in both)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (["--num-processes", "2"], "say nothing without --coordinator"),
-        (["--coordinator", "localhost:1"], "--coordinator needs --num-processes and --process-id"),
-    ],
-)
-def test_half_an_address_is_refused(
-    arguments: list[str], sentence: str, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
-) -> None:
-    from gi_jax.cli import main
-
-    monkeypatch.setattr(
-        sys, "argv", ["gi-jax", "train", "--config", str(TINY), "--out", "nowhere", *arguments]
-    )
-    with pytest.raises(SystemExit, match="2"):
-        main()
-    assert sentence in capfd.readouterr().err

@@ -31,6 +31,18 @@ def test_a_model_that_leaves_no_room_for_any_batch_says_so():
         check_fits(64, linear_needs(64), 1005, linear_needs)
 
 
+def test_devices_that_share_a_batch_get_a_multiple_of_their_number() -> None:
+    asked = []
+
+    def on_each_of_six(batch_size: int) -> int:
+        asked.append(batch_size)
+        return linear_needs(batch_size // 6)
+
+    with pytest.raises(GiJaxError, match="batch_size is 90, .*the largest that fits is about 30"):
+        check_fits(90, on_each_of_six(90), linear_needs(5) + 5, on_each_of_six, multiple_of=6)
+    assert asked == [90, 6]  # an eighth of 90, in whole genotypes for each
+
+
 @pytest.mark.parametrize("available", [linear_needs(64), None])
 def test_a_batch_that_fits_passes_and_nothing_smaller_is_compiled(available):
     check_fits(64, linear_needs(64), available, lambda batch_size: pytest.fail("was compiled"))
