@@ -31,6 +31,8 @@ def path_numbers(predictor: Predictor, table: GenotypeTable) -> dict[str, float 
     * `pooled_spread`: mean over channels of the standard deviation of z_p over genotypes, divided by
       the norm of z_w; 0 where the pooled difference is the same for every genotype (collapse).
 
+    Of an ensemble, each is the mean over its members.
+
     Args:
       predictor: a trained model.
       table: M measured genotypes.
@@ -40,23 +42,29 @@ def path_numbers(predictor: Predictor, table: GenotypeTable) -> dict[str, float 
     if model.name == "dango" or (local.use_local_predictor and local.combination_method == "local"):
         return {}
     forward = TableForward(predictor.model, predictor.graph, table, batch_size)
-    parts = [
-        _paths(
-            predictor.bundle.member(0).variables,
-            predictor.graph,
-            batch,
-            model=predictor.model,
-            capacity=forward.capacity,
-        )
-        for batch in forward.batches
+    members = [
+        _member_numbers(forward, predictor.bundle.member(index).variables, table.score)
+        for index in range(predictor.num_members)
     ]
+    numbers = {}
+    for name in members[0]:
+        present = [member[name] for member in members if member[name] is not None]
+        numbers[name] = sum(present) / len(present) if present else None
+    return numbers
+
+
+def _member_numbers(
+    forward: TableForward, variables: Mapping[str, Any], measured: np.ndarray
+) -> dict[str, float | None]:
+    options = {"model": forward.model, "capacity": forward.capacity}
+    parts = [_paths(variables, forward.graph, batch, **options) for batch in forward.batches]
     values = {
-        name: np.concatenate([np.asarray(part[name], np.float64) for part in parts])[: len(table)]
+        name: np.concatenate([np.asarray(part[name], np.float64) for part in parts])[: forward.size]
         for name in parts[0]
         if name != "z_w"
     }
     spread = values.pop("z_p").std(axis=0).mean()
-    return _contributions(values, table.score) | {
+    return _contributions(values, measured) | {
         "pooled_spread": finite(spread / np.linalg.norm(np.asarray(parts[0]["z_w"], np.float64)))
     }
 

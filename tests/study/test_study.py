@@ -25,6 +25,7 @@ from gi_jax.errors import GiJaxError
 from gi_jax.predict.predictor import Predictor
 from gi_jax.study import plan_cells, read_results, run_study, select_cells
 from gi_jax.study import run as study_run
+from gi_jax.study.paths import path_numbers
 from gi_jax.study.report import BEGIN, END
 from gi_jax.study.results import write_results
 from gi_jax.train.experiment import load_experiment
@@ -150,6 +151,21 @@ def test_the_paths_are_those_of_the_model_applied_to_the_test_genotypes(done: St
 def test_a_path_that_takes_no_part_is_not_looked_into(done: StudyConfig) -> None:
     result = read_results(Path(done.out) / GROUP / "local_no_networks")["local_no_networks"]
     assert (result.global_share, result.global_pearson, result.pooled_spread) == (None, None, None)
+
+
+def test_of_an_ensemble_the_paths_are_the_mean_over_its_members(done: StudyConfig) -> None:
+    predictor = Predictor.load(Path(done.out) / GROUP / "concat")
+    bundle, table = predictor.bundle, load_experiment(predictor.bundle.config).test
+    shifted = jax.tree.map(lambda leaf: 1.1 * leaf, bundle.variables)
+    apart = [
+        path_numbers(Predictor(replace(bundle, variables=v)), table) for v in (bundle.variables, shifted)
+    ]
+    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), bundle.variables, shifted)
+    ensemble = replace(bundle, config=replace(bundle.config, ensemble=2), variables=stacked)
+    together = path_numbers(Predictor(ensemble), table)
+    assert apart[0] != apart[1]
+    for name, value in together.items():
+        assert value == pytest.approx((apart[0][name] + apart[1][name]) / 2, rel=1e-5, abs=1e-6)
 
 
 def test_what_is_done_is_not_done_again(done: StudyConfig, monkeypatch: pytest.MonkeyPatch) -> None:
