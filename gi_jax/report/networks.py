@@ -125,8 +125,8 @@ _ATTENTIVE = {
 }
 _BARS = (
     "Bars are means over the genes of the wildtype, lines reach from the 10 % to the 90 % quantile over "
-    "genes; the dashed line is equal weight. If all bars end there, the model does not tell the networks "
-    "apart. A weight does not say how long the vector is that it weighs."
+    "genes; the dashed line is equal weight. Bars that end there with short lines: the model does not tell "
+    "the networks apart. A weight does not say how long the vector is that it weighs."
 )
 _MAPS = {
     "cross_attention": (

@@ -175,7 +175,11 @@ def test_nothing_is_loaded_from_elsewhere_and_the_bytes_repeat(
         (("model.name=eager_v1",), "Gate weights", "The aggregation (sum) has no weights"),
         (("model.name=dango",), None, "Dango's meta-embedding"),
         (
-            ("model.num_layers=0", "model.local_predictor_config.combination_method=local"),
+            (
+                "model.num_layers=0",
+                "cell_dataset.graphs=[]",
+                "model.local_predictor_config.combination_method=local",
+            ),
             None,
             "no network takes part",
         ),
