@@ -13,11 +13,11 @@ from flax import linen as nn
 from jax import Array
 
 from gi_jax.data.genotype_table import GenotypeTable
-from gi_jax.data.genotypes import GenotypeBatch, genotype_batch
+from gi_jax.data.genotypes import genotype_batch
 from gi_jax.data.networks import CellGraph
 from gi_jax.models import DangoOutput
-from gi_jax.ops.changed_rows import Capacity
 from gi_jax.predict.forward import TableForward
+from gi_jax.predict.paths import Paths, forward_paths
 
 
 class Trained(NamedTuple):
@@ -26,13 +26,6 @@ class Trained(NamedTuple):
     model: nn.Module
     variables: Mapping[str, Any]
     graph: CellGraph
-
-
-class Parts(NamedTuple):
-    """The global and the local prediction of M genotypes (last axis, in this order) and their weights."""
-
-    interaction: np.ndarray  # [M, 2], in units of the labels
-    weight: np.ndarray  # [M, 2]
 
 
 class WildtypeNetworks(NamedTuple):
@@ -47,29 +40,9 @@ class WildtypeNetworks(NamedTuple):
     outputs: tuple[np.ndarray, ...]  # [G, N, H] per layer, what is combined; none for Dango
 
 
-def predictor_parts(trained: Trained, table: GenotypeTable, batch_size: int) -> Parts:
+def predictor_parts(trained: Trained, table: GenotypeTable, batch_size: int) -> Paths:
     """Runs a model with a local predictor over a table of M genotypes."""
-    model, variables, graph = trained
-    forward = TableForward(model, graph, table, batch_size)
-    parts = [
-        _parts(variables, graph, batch, model=model, capacity=forward.capacity) for batch in forward.batches
-    ]
-    interaction, weight = (np.concatenate(jax.device_get(list(part))) for part in zip(*parts, strict=True))
-    return Parts(interaction[: len(table)], weight[: len(table)])
-
-
-@partial(jax.jit, static_argnames=("model", "capacity"))
-def _parts(
-    variables: Mapping[str, Any],
-    graph: CellGraph,
-    batch: GenotypeBatch,
-    *,
-    model: nn.Module,
-    capacity: Capacity | None,
-) -> tuple[Array, Array]:
-    output = model.apply(variables, graph, batch, capacity=capacity)
-    both = jnp.concatenate([output.global_interaction, output.local_interaction], axis=1)  # [B, 2]
-    return both, output.gate_weights
+    return forward_paths(TableForward(trained.model, trained.graph, table, batch_size), trained.variables)
 
 
 def wildtype_networks(trained: Trained) -> WildtypeNetworks:

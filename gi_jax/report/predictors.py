@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from gi_jax.predict.paths import Paths
 from gi_jax.report.blocks import Picture, Section, Table, aligned, number, picture
-from gi_jax.report.intermediates import Parts, Trained, predictor_parts
+from gi_jax.report.intermediates import Trained, predictor_parts
 from gi_jax.report.panels import TRAIN, VAL, frameless, new_figure
 from gi_jax.train.experiment import Experiment
 
@@ -67,7 +68,7 @@ def _weights(weight: np.ndarray) -> Table:
     return Table(("gate weight", "mean", "SD", "5 %", "median", "95 %"), tuple(rows))
 
 
-def _contributions(parts: Parts, labels: np.ndarray) -> Table:
+def _contributions(parts: Paths, labels: np.ndarray) -> Table:
     contributions = parts.interaction.astype(np.float64) * parts.weight  # [M, 2]
     prediction = contributions.sum(axis=1)
     # In one matrix: both contributions, their sum, what was measured.

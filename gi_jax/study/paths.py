@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
-import jax
 import numpy as np
-from flax import linen as nn
-from jax import Array
 
 from gi_jax.data.genotype_table import GenotypeTable
-from gi_jax.data.genotypes import GenotypeBatch
-from gi_jax.data.networks import CellGraph
-from gi_jax.ops.changed_rows import Capacity
 from gi_jax.predict.forward import TableForward
+from gi_jax.predict.paths import Paths, forward_paths
 from gi_jax.predict.predictor import Predictor
 from gi_jax.study.results import finite
 from gi_jax.train.metrics import regression_metrics
@@ -56,48 +50,24 @@ def path_numbers(predictor: Predictor, table: GenotypeTable) -> dict[str, float 
 def _member_numbers(
     forward: TableForward, variables: Mapping[str, Any], measured: np.ndarray
 ) -> dict[str, float | None]:
-    options = {"model": forward.model, "capacity": forward.capacity}
-    parts = [_paths(variables, forward.graph, batch, **options) for batch in forward.batches]
-    values = {
-        name: np.concatenate([np.asarray(part[name], np.float64) for part in parts])[: forward.size]
-        for name in parts[0]
-        if name != "z_w"
-    }
-    spread = values.pop("z_p").std(axis=0).mean()
-    return _contributions(values, measured) | {
-        "pooled_spread": finite(spread / np.linalg.norm(np.asarray(parts[0]["z_w"], np.float64)))
+    paths = forward_paths(forward, variables)
+    spread = paths.z_p.astype(np.float64).std(axis=0).mean()
+    return _contributions(paths, measured) | {
+        "pooled_spread": finite(spread / np.linalg.norm(paths.z_w.astype(np.float64)))
     }
 
 
-def _contributions(values: Mapping[str, np.ndarray], measured: np.ndarray) -> dict[str, float | None]:
-    """Args: values `[M]` by name, a model without local path has no `local`."""
+def _contributions(paths: Paths, measured: np.ndarray) -> dict[str, float | None]:
+    interaction, weight = (part.astype(np.float64) for part in (paths.interaction, paths.weight))
+    names = ("global", "local")[: interaction.shape[1]]
     numbers = {}
-    for path in ("global", "local"):
-        if path in values:
-            numbers[f"{path}_pearson"] = finite(regression_metrics(values[path], measured).pearson)
-    if "local" in values:
-        weighted = {path: values[f"{path}_weight"] * values[path] for path in ("global", "local")}
-        prediction = weighted["global"] + weighted["local"]
-        for path, part in weighted.items():
+    for name, own in zip(names, interaction.T, strict=True):
+        numbers[f"{name}_pearson"] = finite(regression_metrics(own, measured).pearson)
+    if "local" in names:
+        weighted = weight * interaction  # [M, 2]
+        prediction = weighted.sum(axis=1)
+        for name, part in zip(names, weighted.T, strict=True):
             covariance = np.mean((part - part.mean()) * (prediction - prediction.mean()))
-            numbers[f"{path}_share"] = finite(covariance / prediction.var()) if prediction.var() else None
-        numbers["global_weight"] = finite(values["global_weight"].mean())
+            numbers[f"{name}_share"] = finite(covariance / prediction.var()) if prediction.var() else None
+        numbers["global_weight"] = finite(weight[:, 0].mean())
     return numbers
-
-
-@partial(jax.jit, static_argnames=("model", "capacity"))
-def _paths(
-    variables: Mapping[str, Any],
-    graph: CellGraph,
-    batch: GenotypeBatch,
-    *,
-    model: nn.Module,
-    capacity: Capacity | None,
-) -> dict[str, Array]:
-    """Both predictions and their weights `[B]`, z_p `[B, H]` and z_w `[1, H]`."""
-    output = model.apply(variables, graph, batch, capacity=capacity)
-    values = {"z_p": output.z_p, "z_w": output.z_w, "global": output.global_interaction[:, 0]}
-    if output.local_interaction is not None:
-        values["local"] = output.local_interaction[:, 0]
-        values["global_weight"], values["local_weight"] = output.gate_weights[:, 0], output.gate_weights[:, 1]
-    return values

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import jax
 
@@ -74,5 +73,5 @@ def return_heap() -> None:
         return
 
 
-def _gibibytes(size: Any) -> str:
+def _gibibytes(size: int) -> str:
     return f"{size / 2**30:.1f} GiB"

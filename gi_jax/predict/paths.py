@@ -1,0 +1,49 @@
+"""What the global and the local path of a model say about every genotype of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+from jax import Array
+
+from gi_jax.data.genotypes import GenotypeBatch
+from gi_jax.data.networks import CellGraph
+from gi_jax.ops.changed_rows import Capacity
+from gi_jax.predict.forward import TableForward
+
+
+class Paths(NamedTuple):
+    """The two predictions of M genotypes, global before local, or the global one alone (P = 1)."""
+
+    interaction: Any  # [M, P], in units of the labels
+    weight: Any  # [M, P], of the gate
+    z_p: Any  # [M, H]
+    z_w: Any  # [1, H]
+
+
+def forward_paths(forward: TableForward, variables: Mapping[str, Any]) -> Paths:
+    """Runs a model with a global path over a table; `variables` are those of one member."""
+    options = {"model": forward.model, "capacity": forward.capacity}
+    parts = [_paths(variables, forward.graph, batch, **options) for batch in forward.batches]
+    *of_genotypes, (z_w, *_) = zip(*jax.device_get(parts), strict=True)
+    return Paths(*(np.concatenate(part)[: forward.size] for part in of_genotypes), z_w)
+
+
+@partial(jax.jit, static_argnames=("model", "capacity"))
+def _paths(
+    variables: Mapping[str, Any],
+    graph: CellGraph,
+    batch: GenotypeBatch,
+    *,
+    model: nn.Module,
+    capacity: Capacity | None,
+) -> tuple[Array, Array, Array, Array]:
+    output = model.apply(variables, graph, batch, capacity=capacity)
+    both = [x for x in (output.global_interaction, output.local_interaction) if x is not None]
+    return jnp.concatenate(both, axis=1), output.gate_weights, output.z_p, output.z_w
