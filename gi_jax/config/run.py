@@ -11,6 +11,7 @@ from gi_jax.config.task import RegressionTaskConfig
 from gi_jax.errors import GiJaxError
 
 PRECISIONS = {"32": "32", "32-true": "32", "bf16": "bf16", "bf16-mixed": "bf16"}
+AGGREGATION_BACKENDS = ("auto", "bcsr", "segment", "dense")
 ALL_DEVICES = ("all", "auto", "-1", -1)  # the last three as Lightning has it
 
 
@@ -32,6 +33,7 @@ class TrainerConfig:
     max_epochs: int = 100
     max_seconds: float | None = None  # training ends at the first epoch end after this
     precision: str = "32"  # 32 | bf16
+    aggregation_backend: str = "auto"  # measured for each network | bcsr | segment | dense for all
     devices: int | str = 1  # of every process, sharing each batch; or `all`
     early_stopping: EarlyStoppingConfig = field(default_factory=EarlyStoppingConfig)
     check_val_every_n_epoch: int = 1
@@ -39,11 +41,13 @@ class TrainerConfig:
     log_every_n_steps: int = 20
     check_finite: bool = True  # stop at the first step that is not finite, naming stage and genotypes
     loggers: tuple[str, ...] = ()  # tensorboard | wandb, beside terminal and metrics.jsonl
-    compilation_cache: str | None = "~/.cache/gi_jax/compiled"  # null: compile anew in every run
+    # Of compiled programs and of what was measured; null: compile and measure anew in every run.
+    compilation_cache: str | None = "~/.cache/gi_jax/compiled"
 
     def __post_init__(self) -> None:
         one_of("trainer.precision", self.precision, PRECISIONS)
         object.__setattr__(self, "precision", PRECISIONS[self.precision])
+        one_of("trainer.aggregation_backend", self.aggregation_backend, AGGREGATION_BACKENDS)
         for logger in self.loggers:
             one_of("an entry of trainer.loggers", logger, ("tensorboard", "wandb"))
         for key in ("max_epochs", "check_val_every_n_epoch", "checkpoint_every_n_steps", "log_every_n_steps"):
@@ -57,7 +61,9 @@ class TrainerConfig:
 
 @dataclass(frozen=True)
 class RunConfig:
-    """All that determines a run; two runs with equal configs, data and device end in equal weights."""
+    """All that determines a run; two runs with equal configs, data, device and aggregation backends end in
+    equal weights.
+    """
 
     seed: int = 0
     ensemble: int = 1  # members trained side by side, with the seeds seed, seed + 1, ...

@@ -123,13 +123,13 @@ class EncoderLayer(nn.Module):
         config, num_networks = self.encoder.graph_aggregation_config, len(self.graph_names)
         norm_kind = None
         if self.encoder.graph_aggregation_method == "cross_attention":
-            kind, arguments = CrossAttention, (num_networks, self.channels, config.num_heads)
+            kind = nn.remat(CrossAttention, static_argnums=(2, 3)) if self.remat else CrossAttention
+            arguments = (num_networks, self.channels, config.num_heads)
         else:
             norm_kind = config.aggregation_norm
             hidden = config.pairwise_hidden_dim or self.channels // 2
             kind = PairwiseInteraction
             arguments = (num_networks, self.channels, hidden, config.pairwise_num_layers, self.activation)
-        kind = nn.remat(kind, static_argnums=(2, 3)) if self.remat else kind
         rate = self.dropout if config.dropout is None else config.dropout
         aggregate = kind(*arguments, rate, name="aggregator")
         both = stacked.map(lambda x: aggregate(x, present, train))

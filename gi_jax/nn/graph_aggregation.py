@@ -9,6 +9,7 @@ from flax import linen as nn
 from jax import Array
 
 from gi_jax.nn.mlp import ACTIVATIONS, DropoutKeys, Linear, LinearParameters, dropout
+from gi_jax.nn.option_mixture import Form, Options, mix_options
 
 
 class CrossAttention(nn.Module):
@@ -48,9 +49,10 @@ class PairwiseInteraction(nn.Module):
     """A softmax mixture of one MLP per pair of networks (g1 <= g2) and the plain mean over networks.
 
     `option_p = MLP_p([x_g1, x_g2])`, `option_last = mean_g x_g`, weights = softmax of a scorer of
-    each option. Two identities keep options of width H from being formed: the first linear layer
-    of a pair is `W_a x_g1 + W_b x_g2`, so G wide products replace G (G + 1) / 2 on concatenated
-    copies; the last one commutes with the mixture and with the scorer's linear layer.
+    each option. Three identities keep it cheap: the first linear layer of a pair is
+    `W_a x_g1 + W_b x_g2`, so nothing is concatenated, and a network with itself needs only
+    `W_a + W_b`; the last one commutes with the scorer's linear layer; and options are computed in
+    turn (`gi_jax.nn.option_mixture`).
     """
 
     num_networks: int
@@ -65,52 +67,55 @@ class PairwiseInteraction(nn.Module):
         """Args: x `[..., G, H]` over the present networks. Returns `[..., H]` and weights `[..., P + 1]`."""
         h, k = self.channels, self.hidden
         keys = DropoutKeys(self, self.dropout, train)
-        act = ACTIVATIONS[self.activation]
         first_all, second_all = np.triu_indices(self.num_networks)
-        num_pairs = len(first_all)
         widths = [2 * h, *[k] * (self.num_layers - 1), h]
         layers = [
-            LinearParameters(widths[i], widths[i + 1], (num_pairs,), name=f"pair_{i}")()
+            LinearParameters(widths[i], widths[i + 1], (len(first_all),), name=f"pair_{i}")()
             for i in range(self.num_layers)
         ]
         score_hidden = LinearParameters(h, k, name="scorer_0")()
         score_out = LinearParameters(k, 1, name="scorer_1")()
 
         chosen = np.flatnonzero(np.isin(first_all, present) & np.isin(second_all, present))
+        first, second = np.triu_indices(len(present))
         layers = [jax.tree.map(lambda a: a[chosen].astype(x.dtype), layer) for layer in layers]
-        hidden = _first_layer(x, layers[0])  # [..., P, K]
-        for layer in layers[1:]:
-            hidden = dropout(act(hidden), self.dropout, keys())
-            if layer is not layers[-1]:
-                hidden = jnp.einsum("...pk,pkj->...pj", hidden, layer.kernel) + layer.bias
-        last = layers[-1] if self.num_layers > 1 else _identity(len(chosen), h, x.dtype)
-
-        mean = x.mean(axis=-2)  # [..., H]
-        kernel = jnp.einsum("pkh,hj->pkj", last.kernel, score_hidden.kernel.astype(x.dtype))  # [P, K, K']
-        bias = score_hidden(last.bias)  # [P, K']
-        scored = jnp.einsum("...pk,pkj->...pj", hidden, kernel) + bias
-        scored = jnp.concatenate([scored, score_hidden(mean)[..., None, :]], axis=-2)  # [..., P + 1, K']
-        weights = wide_softmax(score_out(act(scored))[..., 0])  # [..., P + 1]
-        pair_weights = weights[..., :-1]
-        mixed = jnp.einsum("...pk,pkh->...h", pair_weights[..., None] * hidden, last.kernel)
-        return mixed + pair_weights @ last.bias + weights[..., -1:] * mean, weights
-
-
-def _first_layer(x: Array, layer: Linear) -> Array:
-    """`W_p [x_g1, x_g2] + b_p` for all pairs, from G products of width G K: `[..., P, K]`."""
-    g, h = x.shape[-2:]
-    first, second = np.triu_indices(g)
-    w_a, w_b = layer.kernel[:, :h], layer.kernel[:, h:]  # [P, H, K]
-    grid = jnp.zeros((g, g, *w_a.shape[1:]), x.dtype)  # [own, partner, H, K]
-    grid = grid.at[first, second].add(w_a).at[second, first].add(w_b)
-    terms = jnp.einsum("...gh,gohk->...gok", x, grid)  # [..., own, partner, K]
-    other = jnp.where((first != second)[:, None], terms[..., second, first, :], 0)
-    return terms[..., first, second, :] + other + layer.bias
+        score_hidden, score_out = (
+            jax.tree.map(lambda a: a.astype(x.dtype), layer) for layer in (score_hidden, score_out)
+        )
+        same, cross = np.flatnonzero(first == second), np.flatnonzero(first != second)
+        groups = [
+            _options(jax.tree.map(lambda a: a[part], layers), score_hidden, score_out, part is same)  # noqa: B023
+            for part in (same, cross)
+        ]
+        members = (
+            tuple((int(g),) for g in first[same]),
+            tuple((int(a), int(b)) for a, b in zip(first[cross], second[cross], strict=True)),
+        )
+        rows = jnp.moveaxis(x.reshape(-1, *x.shape[-2:]), 1, 0)  # [G, R, H]
+        mean = rows.mean(axis=0)  # [R, H]
+        mean_logit = score_out(ACTIVATIONS[self.activation](score_hidden(mean)))[:, 0]
+        form = Form(self.activation, self.dropout, bare=self.num_layers == 1)
+        dropouts = tuple(keys() for _ in range(max(self.num_layers - 1, 1)))
+        mixed, weights = mix_options(form, members, rows, tuple(groups), mean, mean_logit, dropouts)
+        order = np.append(np.argsort(np.concatenate([same, cross])), len(first))
+        weights = weights[order].T  # [R, P + 1], pairs in the order of the parameters
+        return mixed.reshape(*x.shape[:-2], h), weights.reshape(*x.shape[:-2], -1)
 
 
-def _identity(num_pairs: int, channels: int, dtype: jnp.dtype) -> Linear:
-    eye = jnp.broadcast_to(jnp.eye(channels, dtype=dtype), (num_pairs, channels, channels))
-    return Linear(eye, jnp.zeros((num_pairs, channels), dtype))
+def _options(layers: list[Linear], score_hidden: Linear, score_out: Linear, with_itself: bool) -> Options:
+    """The pairs' MLPs and the scorer, whose first layer is merged with the last of each MLP."""
+    num_pairs, _, h = layers[-1].kernel.shape
+    w_a, w_b = jnp.split(layers[0].kernel, 2, axis=1)  # [P, H, K]
+    last, middle = layers[-1], layers[1:-1]
+    if len(layers) == 1:
+        last = Linear(
+            jnp.broadcast_to(jnp.eye(h, dtype=w_a.dtype), (num_pairs, h, h)), jnp.zeros_like(last.bias)
+        )
+    score = Linear(last.kernel @ score_hidden.kernel, score_hidden(last.bias))
+    score_out = jax.tree.map(lambda a: jnp.broadcast_to(a, (num_pairs, *a.shape)), score_out)
+    return Options(
+        (w_a + w_b,) if with_itself else (w_a, w_b), layers[0].bias, tuple(middle), last, score, score_out
+    )
 
 
 def wide_softmax(logits: Array) -> Array:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -112,23 +112,37 @@ def _accumulator(dtype: jnp.dtype) -> jnp.dtype:
     return jnp.float32 if dtype == jnp.bfloat16 else dtype
 
 
-def with_backend(graph: CellGraph, backend: str = "auto", platform: str | None = None) -> CellGraph:
+def with_backend(graph: CellGraph, backend: str | Mapping[str, str] = "auto") -> CellGraph:
     """Returns the graph with an aggregation backend set for every network.
 
     `bcsr` is XLA's native sparse kernel, `segment` is gather + segment sum (the one that can be
-    exported), `dense` uses matrix units. `auto` takes `bcsr` on CPU; elsewhere `dense` for networks
-    with more than 1 edge per 512 entries of the matrix and `segment` for the rest.
+    exported), `dense` uses matrix units. `auto` is what `rule` says, without a measurement.
+
+    Args:
+      graph: on the host or a device.
+      backend: one for all networks, or one for each by name.
     """
-    if backend not in (*BACKENDS, "auto"):
-        raise GiJaxError(f"aggregation backend is '{backend}', expected one of auto, {', '.join(BACKENDS)}")
-    platform = platform or jax.default_backend()
-    return graph.replace(networks=tuple(_prepare(a, backend, platform) for a in graph.networks))
+    backends = [backend] * len(graph.names) if isinstance(backend, str) else [backend[n] for n in graph.names]
+    for chosen in {backend} if isinstance(backend, str) else backends:
+        if chosen not in (*BACKENDS, "auto"):
+            known = ", ".join(BACKENDS)
+            raise GiJaxError(f"aggregation backend is '{chosen}', expected one of auto, {known}")
+    networks = (prepared(a, chosen) for a, chosen in zip(graph.networks, backends, strict=True))
+    return graph.replace(networks=tuple(networks))
 
 
-def _prepare(adjacency: Adjacency, backend: str, platform: str) -> Adjacency:
-    if backend == "auto":
-        density = adjacency.num_edges / max(adjacency.num_genes, 1) ** 2
-        backend = "bcsr" if platform == "cpu" else ("dense" if density > 1 / 512 else "segment")
+def rule(adjacency: Adjacency, platform: str | None = None) -> str:
+    """The backend that is usually fastest: `bcsr` on CPU; elsewhere `dense` for networks with more than 1
+    edge per 512 entries of the matrix and `segment` for the rest.
+    """
+    if (platform or jax.default_backend()) == "cpu":
+        return "bcsr"
+    return "dense" if adjacency.num_edges > adjacency.num_genes**2 / 512 else "segment"
+
+
+def prepared(adjacency: Adjacency, backend: str) -> Adjacency:
+    """The network with a backend set and what that backend needs."""
+    backend = rule(adjacency) if backend == "auto" else backend
     dense = None
     if backend == "dense":
         counts = np.zeros((adjacency.num_genes,) * 2, np.float32)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from gi_jax.config import DataConfig, RunConfig
@@ -14,6 +16,7 @@ from gi_jax.data.load_report import LoadReport
 from gi_jax.data.network_files import NetworkSource, load_networks
 from gi_jax.data.networks import CellGraph
 from gi_jax.errors import GiJaxError
+from gi_jax.ops.backends import with_measured_backends
 from gi_jax.ops.spmm import with_backend
 
 
@@ -39,7 +42,22 @@ def load_graph(config: RunConfig, genes: GeneList) -> tuple[CellGraph, LoadRepor
         for name in config.cell_dataset.graphs
     ]
     graph, report = load_networks(genes, sources)
-    return jax.device_put(with_backend(graph)), report
+    return jax.device_put(_choose_backends(graph, config)), report
+
+
+def _choose_backends(graph: CellGraph, config: RunConfig) -> CellGraph:
+    trainer, model = config.trainer, config.model
+    # Several processes compile one program, and each would measure something else.
+    if trainer.aggregation_backend != "auto" or jax.process_count() > 1:
+        return with_backend(graph, trainer.aggregation_backend)
+    columns = 1 + config.data_module.batch_size if model.num_layers > 1 else 1
+    folder = trainer.compilation_cache
+    return with_measured_backends(
+        graph,
+        columns * model.hidden_channels,
+        jnp.bfloat16 if trainer.precision == "bf16" else jnp.float32,
+        None if folder is None else Path(folder).expanduser() / "aggregation_backends.json",
+    )
 
 
 def network_fingerprints(graph: CellGraph) -> dict[str, str]:

@@ -71,6 +71,9 @@ class Training:
         batch_size, members = self.config.data_module.batch_size, self.config.ensemble
         self.validate = TableForward(model, experiment.graph, self.val, batch_size, members)
         self._started = time.monotonic() - progress.seconds
+        graph = experiment.graph
+        progress.backends = {n: a.backend for n, a in zip(graph.names, graph.networks, strict=True)}
+        progress.platform = jax.default_backend()
         self._agree()
         self._compiling = True
 

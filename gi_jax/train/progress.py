@@ -21,6 +21,8 @@ class Progress:
     seconds: float = 0.0  # of training, over all sessions of the run
     row_need: list[int] = field(default_factory=list)  # what the compiled step has room for
     device_batch: int | None = None  # genotypes on one device, of which `row_need` speaks
+    backends: dict[str, str] = field(default_factory=dict)  # of aggregation, by network
+    platform: str | None = None  # on which they were chosen
     schedule: Any = None  # memory of the learning-rate schedule
 
     def to_dict(self) -> dict[str, Any]:

@@ -18,6 +18,7 @@ CHANGEABLE = (
     "max_epochs",
     "max_seconds",
     "devices",
+    "aggregation_backend",
     "checkpoint_every_n_steps",
     "log_every_n_steps",
     "compilation_cache",

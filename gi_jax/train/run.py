@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from signal import Signals
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from gi_jax.config.paths import with_absolute_paths
 from gi_jax.config.schema import plain
 from gi_jax.data.splits import load_split
 from gi_jax.errors import GiJaxError
+from gi_jax.ops.spmm import with_backend
 from gi_jax.predict.bundle import CONFIG, ModelBundle, load_bundle, write_description
 from gi_jax.predict.cell import load_genes, network_fingerprints
 from gi_jax.predict.predictor import Predictor
@@ -99,6 +101,7 @@ def train(
     if restored is not None:
         check_same_data(folder, restored.identity, identity)
         state, progress = restored.state, restored.progress
+        experiment = _with_earlier_backends(experiment, progress)
         reporter.say(describe_resumption(restored))
     keep_until = progress.step if restored else -1
     reporter.sinks = every_process(lambda: _open(folder, experiment, keep_until) if is_first() else ())
@@ -129,6 +132,15 @@ def _prepare(config: RunConfig, folder: Path, resume: bool) -> tuple[Experiment,
         check_same_config(folder, config)
         check_same_genes(folder, load_genes(config.data))
     return load_experiment(config, load_split(folder / SPLIT) if resuming else None), resuming
+
+
+def _with_earlier_backends(experiment: Experiment, progress: Progress) -> Experiment:
+    """Goes on with the backends that the run began with: others round differently."""
+    named = experiment.config.trainer.aggregation_backend != "auto"
+    elsewhere = progress.platform != jax.default_backend()
+    if named or elsewhere or set(progress.backends) != set(experiment.graph.names):
+        return experiment
+    return replace(experiment, graph=jax.device_put(with_backend(experiment.graph, progress.backends)))
 
 
 def _open(folder: Path, experiment: Experiment, keep_until: int) -> tuple[Sink, ...]:
