@@ -121,7 +121,8 @@ class GeneInteractionDango(nn.Module):
         change = changed_rows(graph, batch, capacity) if shortcut else None
 
         shared = NodeStates(embedding[:, None].astype(jnp.bfloat16 if self.half else embedding.dtype))
-        states = Preprocessor(h, c.norm, c.activation, c.dropout, name="preprocessor")(shared, select, train)
+        preprocess = Preprocessor(h, c.norm, c.activation, c.dropout, name="preprocessor")
+        states = preprocess(shared, select, train)
         layers, weights = [states], []
         layer_type = nn.remat(EncoderLayer, static_argnums=(6,)) if c.remat == "full" else EncoderLayer
         for layer in range(c.num_layers):
@@ -150,7 +151,14 @@ class GeneInteractionDango(nn.Module):
         global_interaction = GlobalPredictor(h, c.activation, c.dropout, name="global_interaction_predictor")(
             z_p, train
         )
-        deleted = wildtype.at[batch.genes].get(mode="fill", fill_value=0)  # [B, S, H]
+        if c.num_layers == 0 and c.norm_statistics == "node":
+            # Each gene by itself: without a global path only those that are asked for are computed.
+            own = shared.columns.at[batch.genes.reshape(-1)].get(mode="fill", fill_value=0)  # [B S, 1, H]
+            rows = preprocess(NodeStates(own), select, train).wildtype.reshape(*batch.genes.shape, h)
+            exists = (batch.genes < self.gene_num)[..., None]
+            deleted = jnp.where(exists, rows, 0).astype(embedding.dtype)  # [B, S, H]
+        else:
+            deleted = wildtype.at[batch.genes].get(mode="fill", fill_value=0)
 
         local = logits = None
         settings = c.local_predictor_config

@@ -88,3 +88,25 @@ def test_gradients_are_finite(layers):
     gradient = jax.grad(lambda v: (model.apply(v, graph, BATCH).gene_interaction ** 2).sum())(variables)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
     assert float(jnp.abs(gradient["params"]["gene_embedding"]).sum()) > 0
+
+
+def test_without_layers_deleted_genes_have_the_embeddings_of_the_wildtype():
+    model, variables = fitted(replace(CONFIG, num_layers=0), EMPTY)
+    output = model.apply(variables, EMPTY, BATCH)
+    padded = np.append(output.layers[-1].wildtype, np.zeros((1, H)), axis=0)  # [N + 1, H]
+    np.testing.assert_allclose(output.pert_gene_embs, padded[BATCH.genes], rtol=1e-5, atol=1e-6)
+
+
+def test_without_layers_and_global_path_no_other_gene_is_computed():
+    config = replace(combined(CONFIG, "local"), num_layers=0)
+    model, variables = fitted(config, EMPTY)
+
+    def predict(variables, batch):
+        return model.apply(variables, EMPTY, batch).gene_interaction
+
+    products = [
+        line
+        for line in jax.jit(predict).lower(variables, BATCH).compile().as_text().splitlines()
+        if "/preprocessor/" in line and f"f32[{N}," in line
+    ]
+    assert products == []
