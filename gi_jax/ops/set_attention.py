@@ -17,6 +17,7 @@ class SetPairs(NamedTuple):
     receiver: Array  # [P] int32, flat member position b * S + s
     sender: Array  # [P] int32
     num_members: int  # B * S
+    set_size: int  # S
 
 
 def set_pairs(sizes: Array, set_size: int) -> SetPairs:
@@ -26,13 +27,14 @@ def set_pairs(sizes: Array, set_size: int) -> SetPairs:
     start = jnp.arange(b, dtype=jnp.int32)[:, None] * set_size  # [B, 1]
     exists = (jnp.maximum(s, t)[None] < sizes[:, None]) & (set_size > 1)  # [B, S (S - 1)]
     receiver = jnp.where(exists, start + s.astype(np.int32), b * set_size)
-    return SetPairs(receiver.reshape(-1), (start + t.astype(np.int32)).reshape(-1), b * set_size)
+    return SetPairs(receiver.reshape(-1), (start + t.astype(np.int32)).reshape(-1), b * set_size, set_size)
 
 
 def pair_attention(query: Array, key: Array, value: Array, pairs: SetPairs, scale: float) -> Array:
     """Every member attends to the other members of its set, never to itself.
 
-    `out_s = sum_{t != s} softmax_t(q_s . k_t / scale) v_t`, per head.
+    `out_s = sum_{t != s} softmax_t(q_s . k_t / scale) v_t`, per head. In sets of two at most the one
+    weight is 1, whatever query and key are, and neither they nor their gradients are computed.
 
     Args:
       query, key, value: `[B * S, A, H / A]`.
@@ -41,6 +43,9 @@ def pair_attention(query: Array, key: Array, value: Array, pairs: SetPairs, scal
       `[B * S, A, H / A]`; a member alone in its set gets 0.
     """
     k = pairs.num_members
+    if pairs.set_size == 2:
+        other = value.reshape(-1, 2, *value.shape[1:])[:, ::-1].reshape(value.shape)
+        return jnp.where((pairs.receiver < k)[:, None, None], other, 0)
     receiver = jnp.minimum(pairs.receiver, k - 1)
     logits = (query[receiver] * key[pairs.sender]).sum(axis=-1) / scale  # [P, A]
     weights = segment_softmax(logits, pairs.receiver, k + 1, indices_are_sorted=False)  # [P, A]
