@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from gi_jax.ops.segment import segment_mean, segment_softmax, segment_sum
+from gi_jax.ops.segment import segment_softmax, segment_sum
 
 
 class SetPairs(NamedTuple):
@@ -56,6 +56,6 @@ def pair_attention(query: Array, key: Array, value: Array, pairs: SetPairs, scal
 def set_mean(values: Array, sizes: Array, set_size: int) -> Array:
     """Mean over the members of each set, `[B * S, ...]` -> `[B, ...]`; an empty set gives 0."""
     b = sizes.shape[0]
-    member = jnp.arange(set_size)[None] < sizes[:, None]  # [B, S]
-    owner = jnp.where(member, jnp.arange(b)[:, None], b).reshape(-1)
-    return segment_mean(values, owner, b + 1)[:b]
+    member = (jnp.arange(set_size)[None] < sizes[:, None]).reshape(b, set_size, *[1] * (values.ndim - 1))
+    total = jnp.where(member, values.reshape(b, set_size, *values.shape[1:]), 0).sum(axis=1)
+    return total / jnp.maximum(sizes, 1).reshape(b, *[1] * (values.ndim - 1)).astype(values.dtype)
