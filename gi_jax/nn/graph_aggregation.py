@@ -92,7 +92,7 @@ class PairwiseInteraction(nn.Module):
             tuple((int(a), int(b)) for a, b in zip(first[cross], second[cross], strict=True)),
         )
         rows = jnp.moveaxis(x.reshape(-1, *x.shape[-2:]), 1, 0)  # [G, R, H]
-        mean = rows.mean(axis=0)  # [R, H]
+        mean = sum(rows[g] for g in range(len(present))) / len(present)  # [R, H]
         mean_logit = score_out(ACTIVATIONS[self.activation](score_hidden(mean)))[:, 0]
         form = Form(self.activation, self.dropout, bare=self.num_layers == 1)
         dropouts = tuple(keys() for _ in range(max(self.num_layers - 1, 1)))
