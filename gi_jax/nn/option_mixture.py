@@ -37,6 +37,7 @@ Keys = tuple[Array | None, ...]  # one for each dropout
 Members = tuple[tuple[tuple[int, ...], ...], ...]  # of every group and each of its P options, M inputs
 
 
+@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
 def mix_options(
     form: Form,
     members: Members,
@@ -64,19 +65,7 @@ def mix_options(
     Returns:
       `[R, H]`, and the weights `[P + 1, R]`, groups in turn, then the base.
     """
-    return _mix(form, members, x, groups, base, base_logit, keys)
 
-
-@partial(jax.custom_vjp, nondiff_argnums=(0, 1))
-def _mix(
-    form: Form,
-    members: Members,
-    x: Array,
-    groups: tuple[Options, ...],
-    base: Array,
-    base_logit: Array,
-    keys: Keys,
-) -> tuple[Array, Array]:
     def add(carry: tuple[Array, Array, Array], turn: tuple) -> tuple[tuple, Array]:
         top, total, mixed = carry  # the largest logit, the sum and the mixture relative to it
         own, option, index = turn
@@ -109,7 +98,7 @@ def _forward(
     base_logit: Array,
     keys: Keys,
 ) -> tuple[tuple[Array, Array], tuple]:
-    mixed, weights = _mix(form, members, x, groups, base, base_logit, keys)
+    mixed, weights = mix_options(form, members, x, groups, base, base_logit, keys)
     return (mixed, weights), (x, groups, base, keys, mixed, weights)
 
 
@@ -145,7 +134,7 @@ def _backward(form: Form, members: Members, saved: tuple, cotangents: tuple[Arra
     return dx.astype(x.dtype), tuple(dgroups), own[:, None] * cotangent, dbase_logit, None
 
 
-_mix.defvjp(_forward, _backward)
+mix_options.defvjp(_forward, _backward)
 
 
 def _turns(members: Members, groups: tuple[Options, ...]) -> list[tuple]:
