@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 
 import numpy as np
@@ -38,6 +39,12 @@ class Adjacency:
     def num_edges(self) -> int:
         """E, the number of directed edges, repetitions counted."""
         return self.senders.shape[0]
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the edges: equal exactly for equal networks over equal gene ids."""
+        parts = (np.asarray(part, "<i4").tobytes() for part in (self.indptr, self.senders))
+        return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
 @struct.dataclass

@@ -151,8 +151,10 @@ class GeneInteractionDango(nn.Module):
         global_interaction = GlobalPredictor(h, c.activation, c.dropout, name="global_interaction_predictor")(
             z_p, train
         )
-        if c.num_layers == 0 and c.norm_statistics == "node":
-            # Each gene by itself: without a global path only those that are asked for are computed.
+        settings = c.local_predictor_config
+        uses_global = not (settings.use_local_predictor and settings.combination_method == "local")
+        if c.num_layers == 0 and c.norm_statistics == "node" and not uses_global:
+            # Each gene by itself, and nothing else needs the others: they are not computed.
             own = shared.columns.at[batch.genes.reshape(-1)].get(mode="fill", fill_value=0)  # [B S, 1, H]
             rows = preprocess(NodeStates(own), select, train).wildtype.reshape(*batch.genes.shape, h)
             exists = (batch.genes < self.gene_num)[..., None]
@@ -161,8 +163,6 @@ class GeneInteractionDango(nn.Module):
             deleted = wildtype.at[batch.genes].get(mode="fill", fill_value=0)
 
         local = logits = None
-        settings = c.local_predictor_config
-        uses_global = not (settings.use_local_predictor and settings.combination_method == "local")
         if settings.use_local_predictor:
             local = HyperSAGNN(
                 h,

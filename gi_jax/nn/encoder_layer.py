@@ -21,6 +21,7 @@ from gi_jax.ops.changed_rows import BatchChange, ChangedRows, NetworkChange
 from gi_jax.ops.node_states import NodeStates
 from gi_jax.ops.norm import Moments, RowSelection
 from gi_jax.ops.segment import segment_sum
+from gi_jax.ops.spmm import accumulator
 
 
 class Branch(NamedTuple):
@@ -169,8 +170,8 @@ def _in_turn(
     step = jax.checkpoint(step, prevent_cse=False) if remat else step
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *branches)
     x = jnp.stack([states.columns for states in inputs])  # [G, N, C, H]
-    wide = jnp.float32 if x.dtype == jnp.bfloat16 else x.dtype  # nine roundings would add up
-    total = jnp.zeros(x.shape[1:] if summed else (), wide)
+    # Nine roundings to half precision would add up.
+    total = jnp.zeros(x.shape[1:] if summed else (), accumulator(x.dtype))
     total, (outputs, moments) = jax.lax.scan(step, total, (stacked, x))
     moments = [jax.tree.map(lambda m: m[g], moments) for g in range(len(branches))]  # noqa: B023
     if summed:

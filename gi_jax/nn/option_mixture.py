@@ -12,6 +12,7 @@ import numpy as np
 from jax import Array
 
 from gi_jax.nn.mlp import ACTIVATIONS, Linear, dropout
+from gi_jax.ops.spmm import accumulator
 
 
 class Options(NamedTuple):
@@ -77,7 +78,7 @@ def mix_options(
         mixed = shrink[:, None] * mixed + weight[:, None] * value
         return (higher, shrink * total + weight, mixed), logit
 
-    wide = _wide(x.dtype)
+    wide = accumulator(x.dtype)
     carry = (base_logit.astype(wide), jnp.ones(base_logit.shape, wide), base.astype(wide))
     logits = []
     for turns in _turns(members, groups):
@@ -123,7 +124,7 @@ def _backward(form: Form, members: Members, saved: tuple, cotangents: tuple[Arra
             dx = dx.at[i].add(d.astype(dx.dtype))
         return dx, doption._replace(value=value)
 
-    dx, dgroups, start = jnp.zeros(x.shape, _wide(x.dtype)), [], 0
+    dx, dgroups, start = jnp.zeros(x.shape, accumulator(x.dtype)), [], 0
     for turns, group in zip(_turns(members, groups), groups, strict=True):
         end = start + len(group.first_bias)
         dx, doptions = jax.lax.scan(add, dx, (turns, weights[start:end], of_weights[start:end]))
@@ -160,8 +161,3 @@ def _hidden_and_logit(form: Form, option: Options, inputs: list[Array], keys: Ke
 
 def _at(keys: Keys, index: Array) -> Keys:
     return tuple(None if key is None else jax.random.fold_in(key, index) for key in keys)
-
-
-def _wide(dtype: jnp.dtype) -> jnp.dtype:
-    """Half-precision options are added up in float32."""
-    return jnp.float32 if dtype == jnp.bfloat16 else dtype

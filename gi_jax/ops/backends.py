@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import statistics
 import time
@@ -11,7 +10,6 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from gi_jax.data.networks import Adjacency, CellGraph
@@ -95,10 +93,9 @@ def seconds_per_product(network: Adjacency, x: Array) -> float:
 
 
 def _key(network: Adjacency, width: int, dtype: jnp.dtype) -> str:
-    edges = b"".join(np.asarray(part, "<i4").tobytes() for part in (network.indptr, network.senders))
     device = f"{jax.default_backend()} {jax.devices()[0].device_kind}"
     product = f"{network.num_edges} edges, {width} columns of {jnp.dtype(dtype).name}"
-    return f"{hashlib.sha256(edges).hexdigest()[:16]}, {product}, {device}, jax {jax.__version__}"
+    return f"{network.fingerprint[:16]}, {product}, {device}, jax {jax.__version__}"
 
 
 def _read(memory: Path | None) -> dict[str, str]:

@@ -87,7 +87,7 @@ def _product(adjacency: Adjacency, x: Array, *, transpose: bool) -> Array:
         indptr, columns, rows = adjacency.indptr_t, adjacency.receivers_t, adjacency.senders_t
     else:
         indptr, columns, rows = adjacency.indptr, adjacency.senders, adjacency.receivers
-    x = x.astype(_accumulator(x.dtype))
+    x = x.astype(accumulator(x.dtype))
     if adjacency.backend == "bcsr":
         ones = jnp.ones(columns.shape, x.dtype)
         matrix = sparse.BCSR((ones, columns, indptr), shape=(n, n), indices_sorted=True)
@@ -103,12 +103,12 @@ def _dense_product(dense: Array, x: Array, *, transpose: bool) -> Array:
         x,
         (((contract,), (0,)), ((), ())),
         precision=jax.lax.Precision.HIGHEST,
-        preferred_element_type=_accumulator(x.dtype),
+        preferred_element_type=accumulator(x.dtype),
     )
 
 
-def _accumulator(dtype: jnp.dtype) -> jnp.dtype:
-    """Sums of half-precision messages are formed in float32."""
+def accumulator(dtype: jnp.dtype) -> jnp.dtype:
+    """The dtype in which many values are added up: float32 for half precision."""
     return jnp.float32 if dtype == jnp.bfloat16 else dtype
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from gi_jax.config import DataConfig, RunConfig
 from gi_jax.data.bundled import bundled_gene_list
@@ -62,9 +60,4 @@ def _choose_backends(graph: CellGraph, config: RunConfig) -> CellGraph:
 
 def network_fingerprints(graph: CellGraph) -> dict[str, str]:
     """SHA-256 of every network's edges, by name: equal exactly for equal networks over equal gene ids."""
-    return {
-        name: hashlib.sha256(
-            b"".join(np.asarray(part, "<i4").tobytes() for part in (network.indptr, network.senders))
-        ).hexdigest()
-        for name, network in zip(graph.names, graph.networks, strict=True)
-    }
+    return {name: network.fingerprint for name, network in zip(graph.names, graph.networks, strict=True)}

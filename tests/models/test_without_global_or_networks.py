@@ -90,8 +90,9 @@ def test_gradients_are_finite(layers):
     assert float(jnp.abs(gradient["params"]["gene_embedding"]).sum()) > 0
 
 
-def test_without_layers_deleted_genes_have_the_embeddings_of_the_wildtype():
-    model, variables = fitted(replace(CONFIG, num_layers=0), EMPTY)
+@pytest.mark.parametrize("method", ["local", "concat"])
+def test_without_layers_deleted_genes_have_the_embeddings_of_the_wildtype(method):
+    model, variables = fitted(replace(combined(CONFIG, method), num_layers=0), EMPTY)
     output = model.apply(variables, EMPTY, BATCH)
     padded = np.append(output.layers[-1].wildtype, np.zeros((1, H)), axis=0)  # [N + 1, H]
     np.testing.assert_allclose(output.pert_gene_embs, padded[BATCH.genes], rtol=1e-5, atol=1e-6)
