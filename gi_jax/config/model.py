@@ -10,6 +10,8 @@ from gi_jax.errors import GiJaxError
 ACTIVATIONS = ("relu", "gelu", "leaky_relu", "tanh", "sigmoid", "silu")
 NORMS = ("layer", "batch", "graph", "instance", "pair", "mean_subtraction")
 NORM_STATISTICS = ("batch", "genotype", "node")
+POOLED_DIFFERENCES = ("mean", "sum")
+LAST_LAYERS = ("kaiming", "zero")
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,12 @@ class ModelConfig:
         ""  # batch | genotype | node; if empty, node for norm layer and batch for the others
     )
     activation: str = "gelu"
+    # mean | sum: what the global predictor sees of z_w - z_i, as it is (the original), or times the number
+    # of genes, so that a few deleted genes among thousands are no smaller than the genes themselves
+    pooled_difference: str = "mean"
+    # kaiming | zero: initial values of the last layers of the pooling's attention, both predictors and the
+    # gate. With the original's (kaiming) a few genes take most of the attention, and the gate saturates.
+    last_layers: str = "kaiming"
     gene_encoder_config: GeneEncoderConfig = field(default_factory=GeneEncoderConfig)
     local_predictor_config: LocalPredictorConfig = field(default_factory=LocalPredictorConfig)
     remat: str = "layer"  # none | layer | full: what the backward pass recomputes
@@ -72,6 +80,12 @@ class ModelConfig:
         one_of("model.activation", self.activation, ACTIVATIONS)
         one_of("model.norm", self.norm, NORMS)
         one_of("model.norm_statistics", self.norm_statistics, NORM_STATISTICS)
+        one_of("model.pooled_difference", self.pooled_difference, POOLED_DIFFERENCES)
+        one_of("model.last_layers", self.last_layers, LAST_LAYERS)
+        if self.name != "gene_interaction_dango":
+            one_of(f"model.pooled_difference of {self.name}", self.pooled_difference, POOLED_DIFFERENCES[:1])
+            initial = self.last_layers
+            one_of(f"model.last_layers of {self.name}", initial, LAST_LAYERS[:1])
         one_of("model.remat", self.remat, ("none", "layer", "full"))
         one_of("model.gene_encoder_config.encoder_type", encoder.encoder_type, ("gin", "gatv2"))
         one_of(

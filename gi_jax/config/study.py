@@ -40,6 +40,7 @@ class StudyRowConfig:
     config: str = ""  # configuration file, relative to the study's; the study's own if empty
     overrides: tuple[str, ...] = ()  # after those of the dataset
     datasets: tuple[str, ...] = ()  # where the row takes part; everywhere if empty
+    splits: tuple[str, ...] = ()  # likewise
     dataset_overrides: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # by dataset, last
 
 
@@ -64,6 +65,8 @@ class StudyConfig:
         for row in self.rows:
             for name in (*row.datasets, *row.dataset_overrides):
                 one_of(f"a dataset of row '{row.name}'", name, datasets)
+            for name in row.splits:
+                one_of(f"a split of row '{row.name}'", name, SPLIT_KINDS)
 
 
 def load_study(path: str | Path, overrides: Sequence[str] = ()) -> StudyConfig:

@@ -90,8 +90,9 @@ class EagerV1(nn.Module):
             )(graph, layers[-1], keep, select, None, train)
             layers.append(states)
 
-        z_w, z_i = AttentionalPooling(h, "relu", c.dropout, name="global_aggregator")(layers[-1], keep, train)
-        z_p = z_w - z_i
+        z_w, z_i, z_p = AttentionalPooling(h, "relu", c.dropout, name="global_aggregator")(
+            layers[-1], batch.genes, keep, train
+        )
         global_interaction = GlobalPredictor(h, "relu", c.dropout, name="global_interaction_predictor")(
             z_p, train
         )

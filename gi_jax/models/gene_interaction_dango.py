@@ -16,7 +16,7 @@ from gi_jax.models.finite import finite_stages
 from gi_jax.nn.encoder_layer import EncoderLayer
 from gi_jax.nn.gating import Gate, fixed_weights
 from gi_jax.nn.hyper_sagnn import HyperSAGNN
-from gi_jax.nn.mlp import ACTIVATIONS, DropoutKeys, LinearParameters, dropout
+from gi_jax.nn.mlp import ACTIVATIONS, DropoutKeys, LinearParameters, drop_rows, dropout
 from gi_jax.nn.norms import Norm, normalise
 from gi_jax.nn.pooling import AttentionalPooling
 from gi_jax.ops.changed_rows import Capacity, changed_rows
@@ -63,7 +63,7 @@ class Preprocessor(nn.Module):
         for i in range(2):
             linear = LinearParameters(self.channels, self.channels, name=f"linear_{i}")()
             states, moments = normalise(self.norm, parameters, states.map(linear), select)
-            states = states.map(lambda x: dropout(act(x), self.dropout, keys()))
+            states = drop_rows(states.map(act), self.dropout, keys())
             collected.append(moments)
         if collected[0] is not None:
             for pass_index in (0, 1):  # both norms of the wildtype pass, then both of the batch pass
@@ -141,16 +141,20 @@ class GeneInteractionDango(nn.Module):
             weights += [] if attention is None else [attention]
         wildtype = states.wildtype.astype(embedding.dtype)  # [N, H]
 
-        z_w, z_i = AttentionalPooling(h, c.activation, c.dropout, name="global_aggregator")(
-            states, keep, train, change and change.shared
-        )
+        z_w, z_i, z_p = AttentionalPooling(
+            h, c.activation, c.dropout, c.last_layers, name="global_aggregator"
+        )(states, batch.genes, keep, train, change and change.shared)
         if change is not None:
             # Too small a capacity would give wrong numbers without a word; NaN is noticed.
-            z_i = jnp.where(change.overflow, jnp.nan, z_i)
-        z_p = z_w - z_i
-        global_interaction = GlobalPredictor(h, c.activation, c.dropout, name="global_interaction_predictor")(
-            z_p, train
-        )
+            z_i, z_p = (jnp.where(change.overflow, jnp.nan, z) for z in (z_i, z_p))
+        global_interaction = GlobalPredictor(
+            h,
+            c.activation,
+            c.dropout,
+            c.last_layers,
+            self.gene_num if c.pooled_difference == "sum" else 1,
+            name="global_interaction_predictor",
+        )(z_p, train)
         settings = c.local_predictor_config
         uses_global = not (settings.use_local_predictor and settings.combination_method == "local")
         if c.num_layers == 0 and c.norm_statistics == "node" and not uses_global:
@@ -170,11 +174,12 @@ class GeneInteractionDango(nn.Module):
                 settings.num_attention_layers,
                 c.activation,
                 c.dropout,
+                last_layer=c.last_layers,
                 name="gene_interaction_predictor",
             )(deleted, batch.sizes, train)
             both = jnp.concatenate([global_interaction, local.interaction], axis=1)  # [B, 2]
             if settings.combination_method == "gating":
-                logits, gate = Gate(h, c.activation, c.dropout, name="gate_mlp")(both, train)
+                logits, gate = Gate(h, c.activation, c.dropout, c.last_layers, name="gate_mlp")(both, train)
             else:
                 gate = fixed_weights(both, settings.combination_method)
             # 0 times the global prediction would still have to be computed.
@@ -217,13 +222,16 @@ class GlobalPredictor(nn.Module):
     channels: int
     activation: str
     dropout: float
+    last_layer: str = "kaiming"  # of the last layer
+    scale: float = 1.0  # of z_p, where it enters
 
     @nn.compact
     def __call__(self, z_p: Array, train: bool) -> Array:
         keys = DropoutKeys(self, self.dropout, train)
-        hidden = LinearParameters(self.channels, self.channels, name="linear_0")()(z_p)
+        hidden = LinearParameters(self.channels, self.channels, name="linear_0")()(self.scale * z_p)
         hidden = dropout(ACTIVATIONS[self.activation](hidden), self.dropout, keys())
-        return LinearParameters(self.channels, 1, name="linear_1")()(hidden)  # [B, 1]
+        last = LinearParameters(self.channels, 1, initial=self.last_layer, name="linear_1")
+        return last()(hidden)  # [B, 1]
 
 
 def keep_mask(batch: GenotypeBatch, num_genes: int, dtype: jnp.dtype) -> Array:

@@ -15,7 +15,7 @@ from gi_jax.data.networks import Adjacency, CellGraph
 from gi_jax.nn.gatv2 import GATv2, GATv2Parameters, gatv2
 from gi_jax.nn.gin import GIN, GINParameters, gin_aggregate, gin_mlp
 from gi_jax.nn.graph_aggregation import CrossAttention, PairwiseInteraction
-from gi_jax.nn.mlp import ACTIVATIONS, DropoutKeys, dropout
+from gi_jax.nn.mlp import ACTIVATIONS, DropoutKeys, drop_rows
 from gi_jax.nn.norms import Norm, NormParameters, normalise
 from gi_jax.ops.changed_rows import BatchChange, ChangedRows, NetworkChange
 from gi_jax.ops.node_states import NodeStates
@@ -82,10 +82,10 @@ class EncoderLayer(nn.Module):
         def transform(branch: Branch, x: NodeStates) -> tuple[NodeStates, Moments | None]:
             if isinstance(branch.convolution, GINParameters):
                 mlp, drop = branch.convolution, branch.keys[:-1]
-                x = x.map(lambda rows: gin_mlp(mlp, rows, self.activation, self.dropout, drop))
+                x = gin_mlp(mlp, x, self.activation, self.dropout, drop)
             x, moments = normalise(self.norm, branch.norm, x, select)
             act = ACTIVATIONS[self.activation]
-            return x.map(lambda rows: dropout(act(rows), self.dropout, branch.keys[-1])), moments
+            return drop_rows(x.map(act), self.dropout, branch.keys[-1]), moments
 
         present = tuple(i for i, name in enumerate(self.graph_names) if name in graph)
         changes = [change and change.networks[graph.names.index(self.graph_names[i])] for i in present]

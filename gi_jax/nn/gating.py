@@ -16,13 +16,14 @@ class Gate(nn.Module):
     channels: int
     activation: str
     dropout: float
+    last_layer: str = "kaiming"  # of the last layer
 
     @nn.compact
     def __call__(self, predictions: Array, train: bool) -> tuple[Array, Array]:
         keys = DropoutKeys(self, self.dropout, train)
         hidden = LinearParameters(2, self.channels, name="linear_0")()(predictions)
         hidden = dropout(ACTIVATIONS[self.activation](hidden), self.dropout, keys())
-        logits = LinearParameters(self.channels, 2, name="linear_1")()(hidden)
+        logits = LinearParameters(self.channels, 2, initial=self.last_layer, name="linear_1")()(hidden)
         return logits, jax.nn.softmax(logits, axis=-1)
 
 

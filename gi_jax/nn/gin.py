@@ -9,7 +9,7 @@ from flax import linen as nn
 from jax import Array
 
 from gi_jax.data.networks import Adjacency
-from gi_jax.nn.mlp import ACTIVATIONS, Linear, LinearParameters, dropout
+from gi_jax.nn.mlp import ACTIVATIONS, Linear, LinearParameters, drop_rows
 from gi_jax.ops.changed_rows import NetworkChange, lost_messages
 from gi_jax.ops.node_states import NodeStates
 from gi_jax.ops.spmm import masked_spmm, spmm
@@ -77,13 +77,13 @@ def gin_aggregate(
 
 
 def gin_mlp(
-    parameters: GINParameters, x: Array, activation: str, rate: float, keys: list[Array | None]
-) -> Array:
+    parameters: GINParameters, x: NodeStates, activation: str, rate: float, keys: list[Array | None]
+) -> NodeStates:
     """Hidden layers are linear, activation, dropout; the last one is linear only (see `GIN`)."""
     act = ACTIVATIONS[activation]
     single = len(parameters.layers) == 1
     for i, layer in enumerate(parameters.layers):
-        x = layer(x)
+        x = x.map(layer)
         if single or i < len(parameters.layers) - 1:
-            x = dropout(act(x), rate, keys[i])
-    return x if parameters.projection is None else parameters.projection(x)
+            x = drop_rows(x.map(act), rate, keys[i])
+    return x if parameters.projection is None else x.map(parameters.projection)

@@ -63,6 +63,7 @@ class HyperSAGNN(nn.Module):
     dropout: float
     skip_alone: bool = True
     initial: str = "kaiming"
+    last_layer: str = ""  # of the last layer, if it differs
 
     @nn.compact
     def __call__(self, x: Array, sizes: Array, train: bool) -> LocalOutput:
@@ -82,6 +83,6 @@ class HyperSAGNN(nn.Module):
                 h, self.num_heads, skip_alone=self.skip_alone, initial=self.initial, name=f"attention_{layer}"
             )
             dynamic = attention(dynamic, pairs, attends)
-        predict = LinearParameters(h, 1, initial=self.initial, name="prediction")()
+        predict = LinearParameters(h, 1, initial=self.last_layer or self.initial, name="prediction")()
         interaction = set_mean(predict((dynamic - static) ** 2), sizes, s)  # [B, 1]
         return LocalOutput(interaction, static.reshape(b, s, h), dynamic.reshape(b, s, h))

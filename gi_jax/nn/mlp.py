@@ -15,6 +15,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
+from gi_jax.ops.node_states import NodeStates
+
 
 class Linear(NamedTuple):
     """`x @ kernel + bias`."""
@@ -53,7 +55,7 @@ class LinearParameters(nn.Module):
 
     Initial values: `kaiming` (zero bias); `uniform`, as PyTorch's Linear; `glorot`, as the linear
     layers inside PyTorch Geometric's GATv2Conv (bias as for `uniform`); `attention`, as the input
-    projection of PyTorch's MultiheadAttention (Glorot, zero bias).
+    projection of PyTorch's MultiheadAttention (Glorot, zero bias); `zero`.
     """
 
     inputs: int
@@ -70,6 +72,7 @@ class LinearParameters(nn.Module):
             "uniform": (uniform, uniform),
             "glorot": (glorot_uniform, uniform),
             "attention": (glorot_uniform, nn.initializers.zeros),
+            "zero": (nn.initializers.zeros, nn.initializers.zeros),
         }[self.initial]
         kernel = self.param("kernel", kernel_init, (*self.stack, self.inputs, self.outputs))
         bias = self.param("bias", bias_init, (*self.stack, self.outputs)) if self.use_bias else None
@@ -107,6 +110,23 @@ def dropout(x: Array, rate: float, key: Array | None) -> Array:
         return x
     kept = jax.random.bernoulli(key, 1.0 - rate, x.shape)
     return jnp.where(kept, x / (1.0 - rate), 0)
+
+
+def drop_rows(states: NodeStates, rate: float, key: Array | None) -> NodeStates:
+    """Dropout with one mask per gene, in the wildtype and in all genotypes.
+
+    With masks of their own, rows that a deletion changes would differ from the wildtype's by their
+    masks far more than by the deletion, and the pooled difference would be noise.
+    """
+    if key is None or rate == 0.0:
+        return states
+    kept = jax.random.bernoulli(key, 1.0 - rate, (len(states.columns), 1, states.columns.shape[-1]))
+
+    def drop(x: Array, kept: Array) -> Array:
+        return jnp.where(kept, x / (1.0 - rate), 0)
+
+    changed = None if states.changed is None else drop(states.changed, kept[states.rows.gene, 0])
+    return NodeStates(drop(states.columns, kept), changed, states.rows)
 
 
 class DropoutKeys:

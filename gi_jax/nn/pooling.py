@@ -5,10 +5,10 @@ from __future__ import annotations
 from flax import linen as nn
 from jax import Array
 
-from gi_jax.nn.mlp import ACTIVATIONS, DropoutKeys, LinearParameters, dropout
+from gi_jax.nn.mlp import ACTIVATIONS, DropoutKeys, LinearParameters, drop_rows
 from gi_jax.ops.changed_rows import SharedDeletions
 from gi_jax.ops.node_states import NodeStates
-from gi_jax.ops.pooling import pool
+from gi_jax.ops.pooling import Pooled, pool
 
 
 class AttentionalPooling(nn.Module):
@@ -21,20 +21,27 @@ class AttentionalPooling(nn.Module):
     channels: int
     activation: str
     dropout: float
+    last_layer: str = "kaiming"  # initial values of the gate's
 
     @nn.compact
     def __call__(
-        self, states: NodeStates, keep: Array, train: bool, shared: SharedDeletions | None = None
-    ) -> tuple[Array, Array]:
-        """Args: keep `[N, 1 + B]` (dense states). Returns: z_w `[1, H]`, z_i `[B, H]`."""
+        self,
+        states: NodeStates,
+        genes: Array,
+        keep: Array,
+        train: bool,
+        shared: SharedDeletions | None = None,
+    ) -> Pooled:
+        """Args: genes `[B, S]`, N for padding; keep `[N, 1 + B]`, 1 for a kept gene."""
         h = self.channels
         keys = DropoutKeys(self, self.dropout, train)
         act = ACTIVATIONS[self.activation]
         hidden = LinearParameters(h, h // 2, name="gate_0")()
-        score = LinearParameters(h // 2, 1, name="gate_1")()
+        score = LinearParameters(h // 2, 1, initial=self.last_layer, name="gate_1")()
         transform = LinearParameters(h, h, name="transform")()
-        gate = states.map(lambda x: score(dropout(act(hidden(x)), self.dropout, keys()))[..., 0])
-        values = states.map(lambda x: dropout(act(transform(x)), self.dropout, keys()))
+        gate = drop_rows(states.map(lambda x: act(hidden(x))), self.dropout, keys())
+        gate = gate.map(lambda x: score(x)[..., 0])
+        values = drop_rows(states.map(lambda x: act(transform(x))), self.dropout, keys())
         # Half-precision states are summed over thousands of genes: in the precision of the parameters.
         gate, values = (s.map(lambda x: x.astype(score.kernel.dtype)) for s in (gate, values))
-        return pool(gate, values, keep, shared)
+        return pool(gate, values, genes, keep, shared)

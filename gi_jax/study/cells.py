@@ -125,7 +125,7 @@ def _cells_of_one_split(study: StudyConfig, dataset: StudyDatasetConfig, split: 
         folder = group / BASELINES
         cells.append(Cell(dataset.name, split, seed, BASELINES, basis, folder, dataset.baselines))
     for row in study.rows:
-        if row.datasets and dataset.name not in row.datasets:
+        if dataset.name not in (row.datasets or [dataset.name]) or split not in (row.splits or [split]):
             continue
         config = _configure(row.config, _overrides(row, dataset.name), dataset, split, seed)
         if config.data != common.data:

@@ -134,6 +134,10 @@ def _compile(row: Row) -> str:
 
 
 def _difference(row: Row, own: Row | None) -> str:
+    """Largest difference of predictions over the largest, of loss and gradient norm over themselves."""
     if own is None or row is own or not row["values"]:
         return ""
-    return f"{max(abs(a - b) for a, b in zip(row['values'], own['values'], strict=True)):.1e}"
+    batch, expected = row["batch"], own["values"]
+    scales = [max(map(abs, expected[:batch]))] * batch + [abs(value) for value in expected[batch:]]
+    differences = zip(row["values"], expected, scales, strict=True)
+    return f"{max(abs(a - b) / scale for a, b, scale in differences):.1e}"

@@ -72,7 +72,8 @@ class Model:
         self.variables = jax.tree.map(lambda x: jnp.asarray(rng.normal(0.5, 0.4, x.shape) ** 2), shapes)
 
     def __call__(self, params: Any, capacity: Any) -> tuple[Any, Any]:
-        """Pooled embeddings of the wildtype and of the genotypes that are not padding; running statistics."""
+        """Pooled embeddings of the wildtype, the genotypes that are not padding, and their difference (times
+        ten, which is less than the others); running statistics."""
         out, state = self.module.apply(
             self.variables | {"params": params},
             self.graph,
@@ -81,7 +82,8 @@ class Model:
             train=self.train,
             mutable=["batch_stats"],
         )
-        return (out.z_w, out.z_i[: int(self.batch.valid.sum())]), state
+        genotypes = slice(int(self.batch.valid.sum()))
+        return (out.z_w, out.z_i[genotypes], 10 * out.z_p[genotypes]), state
 
 
 @pytest.mark.parametrize("aggregation", AGGREGATIONS)
@@ -116,8 +118,8 @@ def test_gradients(norm: str, statistics: str, aggregation: str, num_layers: int
 
         def gradients(capacity: Any) -> Any:
             def loss(params: Any) -> Any:
-                (z_w, z_i), _ = model(params, capacity)
-                return jnp.sum(jnp.sin(z_i)) + jnp.sum(jnp.cos(z_w))
+                (z_w, z_i, z_p), _ = model(params, capacity)
+                return jnp.sum(jnp.sin(z_i)) + jnp.sum(jnp.cos(z_w)) + jnp.sum(jnp.sin(3 * z_p))
 
             return jax.jit(jax.grad(loss), compiler_options={"xla_backend_optimization_level": 0})(
                 model.variables["params"]

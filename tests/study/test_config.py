@@ -82,6 +82,7 @@ def test_overrides_of_the_command_line_come_last(tmp_path: Path) -> None:
             ("name: one,", "name: one, datasets: [tau],"),
             "a dataset of row 'one' is 'tau', expected one of trig",
         ),
+        (("name: one,", "name: one, splits: [pairs],"), "a split of row 'one' is 'pairs', expected one of"),
         (("config:", "out:"), "study.yaml: config is not given; name the configuration file to start from"),
     ],
 )

@@ -80,6 +80,20 @@ def done(planned: StudyConfig, tmp_path_factory) -> StudyConfig:
     return study
 
 
+def test_a_row_takes_part_in_its_splits_only(planned: StudyConfig) -> None:
+    (dataset,), (concat, *others) = planned.datasets, planned.rows
+    study = replace(
+        planned,
+        datasets=(replace(dataset, splits=("random", "gene_disjoint_1"), baselines=()),),
+        rows=(replace(concat, splits=("gene_disjoint_1",)), *others),
+    )
+    assert [(cell.split, cell.row) for cell in plan_cells(study)] == [
+        ("random", "local_no_networks"),
+        ("gene_disjoint_1", "concat"),
+        ("gene_disjoint_1", "local_no_networks"),
+    ]
+
+
 @pytest.fixture
 def copied(done: StudyConfig, tmp_path: Path) -> StudyConfig:
     """The finished study in a folder that a test may change."""
