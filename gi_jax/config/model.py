@@ -84,8 +84,7 @@ class ModelConfig:
         one_of("model.last_layers", self.last_layers, LAST_LAYERS)
         if self.name != "gene_interaction_dango":
             one_of(f"model.pooled_difference of {self.name}", self.pooled_difference, POOLED_DIFFERENCES[:1])
-            initial = self.last_layers
-            one_of(f"model.last_layers of {self.name}", initial, LAST_LAYERS[:1])
+            one_of(f"model.last_layers of {self.name}", self.last_layers, LAST_LAYERS[:1])
         one_of("model.remat", self.remat, ("none", "layer", "full"))
         one_of("model.gene_encoder_config.encoder_type", encoder.encoder_type, ("gin", "gatv2"))
         one_of(

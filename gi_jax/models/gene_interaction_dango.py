@@ -222,7 +222,7 @@ class GlobalPredictor(nn.Module):
     channels: int
     activation: str
     dropout: float
-    last_layer: str = "kaiming"  # of the last layer
+    last_layer: str = "kaiming"  # initial values of the last layer
     scale: float = 1.0  # of z_p, where it enters
 
     @nn.compact

@@ -16,7 +16,7 @@ class Gate(nn.Module):
     channels: int
     activation: str
     dropout: float
-    last_layer: str = "kaiming"  # of the last layer
+    last_layer: str = "kaiming"  # initial values of the last layer
 
     @nn.compact
     def __call__(self, predictions: Array, train: bool) -> tuple[Array, Array]:

@@ -63,7 +63,7 @@ class HyperSAGNN(nn.Module):
     dropout: float
     skip_alone: bool = True
     initial: str = "kaiming"
-    last_layer: str = ""  # of the last layer, if it differs
+    last_layer: str = ""  # initial values of the last layer, if others
 
     @nn.compact
     def __call__(self, x: Array, sizes: Array, train: bool) -> LocalOutput:

@@ -116,7 +116,7 @@ def drop_rows(states: NodeStates, rate: float, key: Array | None) -> NodeStates:
     """Dropout with one mask per gene, in the wildtype and in all genotypes.
 
     With masks of their own, rows that a deletion changes would differ from the wildtype's by their
-    masks far more than by the deletion, and the pooled difference would be noise.
+    masks as well as by the deletion, and a row would depend on whether it was computed apart.
     """
     if key is None or rate == 0.0:
         return states
