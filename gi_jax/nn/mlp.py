@@ -108,8 +108,7 @@ def dropout(x: Array, rate: float, key: Array | None) -> Array:
     """Zeroes entries with probability `rate` and scales the rest by `1 / (1 - rate)`; no key, no dropout."""
     if key is None or rate == 0.0:
         return x
-    kept = jax.random.bernoulli(key, 1.0 - rate, x.shape)
-    return jnp.where(kept, x / (1.0 - rate), 0)
+    return _drop(x, jax.random.bernoulli(key, 1.0 - rate, x.shape), rate)
 
 
 def drop_rows(states: NodeStates, rate: float, key: Array | None) -> NodeStates:
@@ -121,12 +120,12 @@ def drop_rows(states: NodeStates, rate: float, key: Array | None) -> NodeStates:
     if key is None or rate == 0.0:
         return states
     kept = jax.random.bernoulli(key, 1.0 - rate, (len(states.columns), 1, states.columns.shape[-1]))
+    changed = None if states.changed is None else _drop(states.changed, kept[states.rows.gene, 0], rate)
+    return NodeStates(_drop(states.columns, kept, rate), changed, states.rows)
 
-    def drop(x: Array, kept: Array) -> Array:
-        return jnp.where(kept, x / (1.0 - rate), 0)
 
-    changed = None if states.changed is None else drop(states.changed, kept[states.rows.gene, 0])
-    return NodeStates(drop(states.columns, kept), changed, states.rows)
+def _drop(x: Array, kept: Array, rate: float) -> Array:
+    return jnp.where(kept, x / (1.0 - rate), 0)
 
 
 class DropoutKeys:
