@@ -121,6 +121,7 @@ class EncoderLayer(nn.Module):
     def _attend(
         self, stacked: NodeStates, present: tuple[int, ...], select: RowSelection, train: bool
     ) -> tuple[NodeStates, NodeStates]:
+        """Args: stacked, states with a leading axis of networks."""
         config, num_networks = self.encoder.graph_aggregation_config, len(self.graph_names)
         norm_kind = None
         if self.encoder.graph_aggregation_method == "cross_attention":
@@ -152,7 +153,7 @@ def _in_turn(
     summed: bool,
     remat: bool,
 ) -> tuple[NodeStates, Array, list[Moments | None]]:
-    """Transforms dense states network after network: their sum, or all of them along axis 2.
+    """Transforms dense states network after network: their sum, or all of them along a leading axis.
 
     A loop, because a compiler that sees all branches at once works on them at once, and holds the
     intermediate arrays of all of them.
@@ -176,7 +177,7 @@ def _in_turn(
     moments = [jax.tree.map(lambda m: m[g], moments) for g in range(len(branches))]  # noqa: B023
     if summed:
         return NodeStates(total.astype(x.dtype)), outputs, moments
-    return NodeStates(jnp.moveaxis(outputs, 0, 2)), outputs[:, :, 0], moments
+    return NodeStates(outputs), outputs[:, :, 0], moments
 
 
 def _sum(outputs: Sequence[NodeStates], changes: list[NetworkChange], union: ChangedRows) -> NodeStates:
@@ -190,10 +191,11 @@ def _sum(outputs: Sequence[NodeStates], changes: list[NetworkChange], union: Cha
 
 
 def _stack(outputs: Sequence[NodeStates], changes: list[NetworkChange], union: ChangedRows) -> NodeStates:
-    columns = jnp.stack([output.columns for output in outputs], axis=2)  # [N, C, G, H]
+    """All networks along a leading axis: columns `[G, N, C, H]`, changed rows `[G, R, H]`."""
+    columns = jnp.stack([output.columns for output in outputs])
     changed = []
     for output, change in zip(outputs, changes, strict=True):
         template = NodeStates(output.columns, output.changed, union).template_rows()  # [R, H]
         row = jnp.where(output.rows.live, change.union_row, union.gene.shape[0])
         changed.append(template.at[row].set(output.changed, mode="drop"))
-    return NodeStates(columns, jnp.stack(changed, axis=1), union)
+    return NodeStates(columns, jnp.stack(changed), union)

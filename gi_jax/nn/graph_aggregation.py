@@ -26,7 +26,8 @@ class CrossAttention(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, present: tuple[int, ...], train: bool) -> tuple[Array, Array]:
-        """Args: x `[..., G, H]` over the present networks. Returns `[..., H]` and weights `[..., G, G]`."""
+        """Args: x `[G, ..., H]` over the present networks. Returns `[..., H]` and weights `[..., G, G]`."""
+        x = jnp.moveaxis(x, 0, -2)  # [..., G, H]
         g, h = x.shape[-2:]
         keys = DropoutKeys(self, self.dropout, train)
         table = self.param(
@@ -64,7 +65,7 @@ class PairwiseInteraction(nn.Module):
 
     @nn.compact
     def __call__(self, x: Array, present: tuple[int, ...], train: bool) -> tuple[Array, Array]:
-        """Args: x `[..., G, H]` over the present networks. Returns `[..., H]` and weights `[..., P + 1]`."""
+        """Args: x `[G, ..., H]` over the present networks. Returns `[..., H]` and weights `[..., P + 1]`."""
         h, k = self.channels, self.hidden
         keys = DropoutKeys(self, self.dropout, train)
         first_all, second_all = np.triu_indices(self.num_networks)
@@ -91,7 +92,7 @@ class PairwiseInteraction(nn.Module):
             tuple((int(g),) for g in first[same]),
             tuple((int(a), int(b)) for a, b in zip(first[cross], second[cross], strict=True)),
         )
-        rows = jnp.moveaxis(x.reshape(-1, *x.shape[-2:]), 1, 0)  # [G, R, H]
+        rows = x.reshape(x.shape[0], -1, h)  # [G, R, H]
         mean = sum(rows[g] for g in range(len(present))) / len(present)  # [R, H]
         mean_logit = score_out(ACTIVATIONS[self.activation](score_hidden(mean)))[:, 0]
         form = Form(self.activation, self.dropout, bare=self.num_layers == 1)
@@ -99,17 +100,17 @@ class PairwiseInteraction(nn.Module):
         mixed, weights = mix_options(form, members, rows, tuple(groups), mean, mean_logit, dropouts)
         order = np.append(np.argsort(np.concatenate([same, cross])), len(first))
         weights = weights[order].T  # [R, P + 1], pairs in the order of the parameters
-        return mixed.reshape(*x.shape[:-2], h), weights.reshape(*x.shape[:-2], -1)
+        return mixed.reshape(x.shape[1:]), weights.reshape(*x.shape[1:-1], -1)
 
 
 def _options(layers: list[Linear], score_hidden: Linear, score_out: Linear, with_itself: bool) -> Options:
     """The pairs' MLPs and the scorer, whose first layer is merged with the last of each MLP."""
     num_pairs, _, h = layers[-1].kernel.shape
-    w_a, w_b = jnp.split(layers[0].kernel, 2, axis=1)  # [P, H, K]
+    w_a, w_b = jnp.split(layers[0].kernel.swapaxes(1, 2), 2, axis=2)  # [P, K, H]
     last, middle = layers[-1], layers[1:-1]
     if len(layers) == 1:
         last = Linear(
-            jnp.broadcast_to(jnp.eye(h, dtype=w_a.dtype), (num_pairs, h, h)), jnp.zeros_like(last.bias)
+            jnp.broadcast_to(jnp.eye(h, dtype=last.kernel.dtype), (num_pairs, h, h)), jnp.zeros_like(last.bias)
         )
     score = Linear(last.kernel @ score_hidden.kernel, score_hidden(last.bias))
     score_out = jax.tree.map(lambda a: jnp.broadcast_to(a, (num_pairs, *a.shape)), score_out)

@@ -18,7 +18,9 @@ from gi_jax.ops.spmm import accumulator
 class Options(NamedTuple):
     """P alternatives for every row: `hidden_p` from M of the inputs, value and score linear in it."""
 
-    first: tuple[Array, ...]  # M x [P, H, K], the first layer's kernel for each of its M inputs
+    # M x [P, K, H], the first layer's kernel for each of its M inputs. Transposed, as its gradient is then a
+    # product whose narrower factor is the transposed one: half the time in XLA's CPU library.
+    first: tuple[Array, ...]
     first_bias: Array  # [P, K]
     middle: tuple[Linear, ...]  # [P, K, K]
     value: Linear  # [P, K, H]: `o_p = hidden_p W + b`
@@ -151,7 +153,7 @@ def _turns(members: Members, groups: tuple[Options, ...]) -> list[tuple]:
 def _hidden_and_logit(form: Form, option: Options, inputs: list[Array], keys: Keys) -> tuple[Array, Array]:
     """`[R, K]` and `[R]` of a single option (leading axes P gone)."""
     act: Callable[[Array], Array] = ACTIVATIONS[form.activation]
-    hidden = sum(x @ w for x, w in zip(inputs, option.first, strict=True)) + option.first_bias
+    hidden = sum(x @ w.T for x, w in zip(inputs, option.first, strict=True)) + option.first_bias
     if not form.bare:
         hidden = dropout(act(hidden), form.rate, keys[0])
         for layer, key in zip(option.middle, keys[1:], strict=True):

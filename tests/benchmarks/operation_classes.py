@@ -168,7 +168,7 @@ class _Classes:
         h, settings = self.config.hidden_channels, self.config.gene_encoder_config.graph_aggregation_config
         k = settings.pairwise_hidden_dim or h // 2
         module = PairwiseInteraction(g, h, k, settings.pairwise_num_layers, self.config.activation, 0.0)
-        states = self._states(first, None, g, h)[:2]
+        states = jax.tree.map(lambda x: jnp.moveaxis(x, -2, 0), self._states(first, None, g, h)[:2])
 
         def function(inputs: Any, _: Any) -> Any:
             params, states = inputs

@@ -37,7 +37,7 @@ def options(key: Array, inputs: int, num: int, middle: int) -> Options:
     def linear(rows: int, columns: int) -> Linear:
         return Linear(draw(next(keys), num, rows, columns), draw(next(keys), num, columns))
 
-    first = tuple(draw(next(keys), num, H, K) for _ in range(inputs))
+    first = tuple(draw(next(keys), num, K, H) for _ in range(inputs))
     layers = tuple(linear(K, K) for _ in range(middle))
     return Options(first, draw(next(keys), num, K), layers, linear(K, H), linear(K, J), linear(J, 1))
 
@@ -49,7 +49,7 @@ def all_at_once(form: Form, x: Array, groups: tuple[Options, ...], base: Array, 
         for p, own in enumerate(members):
             option = jax.tree.map(lambda a: a[p], group)  # noqa: B023
             hidden = (
-                jnp.concatenate([x[i] for i in own], axis=1) @ jnp.concatenate(option.first)
+                jnp.concatenate([x[i] for i in own], axis=1) @ jnp.concatenate(option.first, axis=1).T
                 + option.first_bias
             )
             if not form.bare:
