@@ -110,7 +110,8 @@ def _options(layers: list[Linear], score_hidden: Linear, score_out: Linear, with
     last, middle = layers[-1], layers[1:-1]
     if len(layers) == 1:
         last = Linear(
-            jnp.broadcast_to(jnp.eye(h, dtype=last.kernel.dtype), (num_pairs, h, h)), jnp.zeros_like(last.bias)
+            jnp.broadcast_to(jnp.eye(h, dtype=last.kernel.dtype), (num_pairs, h, h)),
+            jnp.zeros_like(last.bias),
         )
     score = Linear(last.kernel @ score_hidden.kernel, score_hidden(last.bias))
     score_out = jax.tree.map(lambda a: jnp.broadcast_to(a, (num_pairs, *a.shape)), score_out)

@@ -31,6 +31,7 @@ from gi_jax.train.evaluation import (
     write_evaluation,
 )
 from gi_jax.train.experiment import load_experiment
+from gi_jax.train.lock import FolderInUseError
 from gi_jax.train.logging import read_records
 from gi_jax.train.metrics import regression_metrics
 from gi_jax.train.run import METRICS, train
@@ -42,7 +43,7 @@ def run_study(
     """Runs the selected cells that are not done, and writes the study's tables after each of them.
 
     A cell that was started goes on where its last checkpoint stands. A cell that fails is passed over
-    until the end.
+    until the end, and so is one that another process works on: several may share a study.
 
     Args:
       study: where the tables go.
@@ -69,6 +70,9 @@ def run_study(
         console.rule(f"{cell.name} ({number} of {len(selected)})", align="left")
         try:
             stopped_by = run_cell(cell, console)
+        except FolderInUseError:
+            console.print(f"{cell.name}: another process works on it")
+            continue
         except GiJaxError as error:
             failed[cell.name] = error
             console.print(f"{cell.name} failed: {error}", style="red", markup=False, soft_wrap=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from signal import Signals
@@ -36,6 +36,7 @@ from gi_jax.train.evaluation import (
     write_evaluation,
 )
 from gi_jax.train.experiment import Experiment, load_experiment
+from gi_jax.train.lock import lock_folder
 from gi_jax.train.logging import JsonLines, Reporter, read_records
 from gi_jax.train.loop import Training
 from gi_jax.train.optimizer import make_optimizer
@@ -87,10 +88,20 @@ def train(
 
     Raises:
       GiJaxError: the folder holds a run and `resume` is off; the run was started with another
-        configuration or other data; anything that is wrong with configuration, data or checkpoints.
+        configuration or other data; another process trains into the folder; anything that is wrong with
+        configuration, data or checkpoints.
     """
     folder, config = Path(folder), with_absolute_paths(config)
     experiment, resuming = every_process(lambda: _prepare(config, folder, resume))
+    with ExitStack() as held:
+        every_process(lambda: held.callback(lock_folder(folder).release) if is_first() else None)
+        return _train(experiment, folder, resuming, console, baselines)
+
+
+def _train(
+    experiment: Experiment, folder: Path, resuming: bool, console: Console, baselines: Sequence[str]
+) -> RunResult:
+    """Trains and evaluates in a folder that is this run's own."""
     identity = experiment.identity()
     check_alike("configuration, genes, data or run folder", {**identity, "resuming": resuming})
     reporter = Reporter(console if is_first() else Console(quiet=True))

@@ -29,6 +29,7 @@ from gi_jax.study.paths import path_numbers
 from gi_jax.study.report import BEGIN, END
 from gi_jax.study.results import write_results
 from gi_jax.train.experiment import load_experiment
+from gi_jax.train.lock import lock_folder
 from gi_jax.train.step import StepInputs
 from gi_jax.train.stepper import Stepper
 
@@ -188,6 +189,16 @@ def test_what_is_done_is_not_done_again(done: StudyConfig, monkeypatch: pytest.M
     ended, said = run(done)
     assert (ended, said) == (None, "")
     assert Path(done.document).read_text() == page
+
+
+def test_a_cell_that_another_process_works_on_is_left_to_it(planned: StudyConfig, tmp_path: Path) -> None:
+    study = in_folder(planned, tmp_path)
+    lock = lock_folder(Path(study.out) / GROUP / "concat")
+    ended, said = run(study)
+    lock.release()
+    assert ended is None
+    assert f"{GROUP}/concat: another process works on it" in said
+    assert states(study) == ["done", "planned", "done"]
 
 
 def test_an_interrupted_cell_goes_on_and_ends_with_the_same_numbers(

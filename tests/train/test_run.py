@@ -20,6 +20,7 @@ from rich.console import Console
 from gi_jax.config import EarlyStoppingConfig, RunConfig, load_config
 from gi_jax.errors import GiJaxError
 from gi_jax.train import stepper
+from gi_jax.train.lock import lock_folder
 from gi_jax.train.logging import read_records
 from gi_jax.train.run import RunResult, train
 
@@ -244,6 +245,19 @@ def test_a_changed_config_is_refused_but_a_longer_run_is_not(
 def test_a_folder_with_a_run_is_not_overwritten(reference: Path, small_config: RunConfig) -> None:
     with pytest.raises(GiJaxError, match="holds a run already; continue it with --resume"):
         run(small_config, reference)
+
+
+def test_a_folder_that_another_process_trains_into_is_left_alone(
+    small_config: RunConfig, tmp_path: Path
+) -> None:
+    lock = lock_folder(tmp_path / "run")
+    before = list((tmp_path / "run").iterdir())
+    with pytest.raises(GiJaxError, match="another process is training into it; wait"):
+        run(small_config, tmp_path / "run")
+    assert list((tmp_path / "run").iterdir()) == before
+    lock.release()
+    assert run(small_config, tmp_path / "run")[0].evaluation is not None
+    lock_folder(tmp_path / "run").release()  # given back
 
 
 def test_a_value_that_is_not_finite_stops_the_run_and_keeps_the_state_before(
