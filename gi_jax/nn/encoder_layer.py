@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
+from jax.ad_checkpoint import checkpoint_name
 
 from gi_jax.config import GeneEncoderConfig
 from gi_jax.data.networks import Adjacency, CellGraph
@@ -21,7 +23,9 @@ from gi_jax.ops.changed_rows import BatchChange, ChangedRows, NetworkChange
 from gi_jax.ops.node_states import NodeStates
 from gi_jax.ops.norm import Moments, RowSelection
 from gi_jax.ops.segment import segment_sum
-from gi_jax.ops.spmm import accumulator
+from gi_jax.ops.spmm import OneOf, accumulator
+
+AGGREGATED = "aggregated"
 
 
 class Branch(NamedTuple):
@@ -71,13 +75,14 @@ class EncoderLayer(nn.Module):
         norm_parameters = norm(not train)
         keys = DropoutKeys(self, self.dropout, train)
 
-        def aggregate(
-            own: GINParameters | GATv2Parameters, adjacency: Adjacency, lost: NetworkChange | None
-        ) -> NodeStates:
-            if isinstance(own, GATv2Parameters):
-                loops = encoder.add_self_loops
-                return gatv2(own, adjacency, states, keep, concat=encoder.concat, self_loops=loops)
-            return gin_aggregate(adjacency, own.eps, states, keep, lost)
+        def attend(own: GATv2Parameters, adjacency: Adjacency) -> NodeStates:
+            loops = encoder.add_self_loops
+            return gatv2(own, adjacency, states, keep, concat=encoder.concat, self_loops=loops)
+
+        def sums(own: GINParameters, turn: Array) -> NodeStates:
+            # Kept for the backward pass, which computes the rest of the branch again.
+            kept = gin_aggregate(OneOf(networks, turn), own.eps, states, keep, None)
+            return kept.map(partial(checkpoint_name, name=AGGREGATED))
 
         def transform(branch: Branch, x: NodeStates) -> tuple[NodeStates, Moments | None]:
             if isinstance(branch.convolution, GINParameters):
@@ -96,15 +101,22 @@ class EncoderLayer(nn.Module):
             )
             for i in present
         ]
-        inputs = [
-            aggregate(own.convolution, graph[self.graph_names[i]], lost)
-            for i, own, lost in zip(present, branches, changes, strict=True)
-        ]
+        networks = tuple(graph[self.graph_names[i]] for i in present)
+        convolutions = [branch.convolution for branch in branches]
         summed = encoder.graph_aggregation_method in ("sum", "mean")
         if change is None:
-            outputs, wildtypes, moments = _in_turn(transform, branches, inputs, summed, self.remat)
+            if encoder.encoder_type == "gatv2":
+                attended = [attend(*pair).columns for pair in zip(convolutions, networks, strict=True)]
+                turns, take = jnp.stack(attended), lambda _, x: NodeStates(x)
+            else:
+                turns, take = jnp.arange(len(networks)), sums
+            rows = states.columns
+            outputs, wildtypes, moments = _in_turn(transform, take, branches, turns, rows, summed, self.remat)
         else:
-            transformed = [transform(*pair) for pair in zip(branches, inputs, strict=True)]
+            transformed = [
+                transform(branch, gin_aggregate(network, branch.convolution.eps, states, keep, lost))
+                for branch, network, lost in zip(branches, networks, changes, strict=True)
+            ]
             outputs, moments = zip(*transformed, strict=True)
             wildtypes = [output.wildtype for output in outputs]
             outputs = (_sum if summed else _stack)(outputs, changes, change.union)
@@ -148,12 +160,15 @@ class EncoderLayer(nn.Module):
 
 def _in_turn(
     transform: Callable[[Branch, NodeStates], tuple[NodeStates, Moments | None]],
+    take: Callable[[GINParameters | GATv2Parameters, Array], NodeStates],
     branches: list[Branch],
-    inputs: list[NodeStates],
+    turns: Array,
+    like: Array,
     summed: bool,
     remat: bool,
 ) -> tuple[NodeStates, Array, list[Moments | None]]:
-    """Transforms dense states network after network: their sum, or all of them along a leading axis.
+    """Transforms network after network what `take` makes of its turn: their sum, or all of them along a
+    leading axis.
 
     A loop, because a compiler that sees all branches at once works on them at once, and holds the
     intermediate arrays of all of them.
@@ -161,22 +176,24 @@ def _in_turn(
     Returns: also the wildtype outputs `[G, N, H]`, and the moments of each network.
     """
 
-    def step(total: Array, branch_and_input: tuple[Branch, Array]) -> tuple[Array, tuple[Array, Any]]:
-        branch, x = branch_and_input
-        output, moments = transform(branch, NodeStates(x))
+    def step(total: Array, branch_and_turn: tuple[Branch, Array]) -> tuple[Array, tuple[Array, Any]]:
+        branch, turn = branch_and_turn
+        output, moments = transform(branch, take(branch.convolution, turn))
         if summed:
             return total + output.columns.astype(total.dtype), (output.wildtype, moments)
         return total, (output.columns, moments)
 
-    step = jax.checkpoint(step, prevent_cse=False) if remat else step
+    if remat:
+        step = jax.checkpoint(
+            step, prevent_cse=False, policy=jax.checkpoint_policies.save_only_these_names(AGGREGATED)
+        )
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *branches)
-    x = jnp.stack([states.columns for states in inputs])  # [G, N, C, H]
     # Nine roundings to half precision would add up.
-    total = jnp.zeros(x.shape[1:] if summed else (), accumulator(x.dtype))
-    total, (outputs, moments) = jax.lax.scan(step, total, (stacked, x))
+    total = jnp.zeros(like.shape if summed else (), accumulator(like.dtype))
+    total, (outputs, moments) = jax.lax.scan(step, total, (stacked, turns))
     moments = [jax.tree.map(lambda m: m[g], moments) for g in range(len(branches))]  # noqa: B023
     if summed:
-        return NodeStates(total.astype(x.dtype)), outputs, moments
+        return NodeStates(total.astype(like.dtype)), outputs, moments
     return NodeStates(outputs), outputs[:, :, 0], moments
 
 

@@ -12,7 +12,7 @@ from gi_jax.data.networks import Adjacency
 from gi_jax.nn.mlp import ACTIVATIONS, Linear, LinearParameters, drop_rows
 from gi_jax.ops.changed_rows import NetworkChange, lost_messages
 from gi_jax.ops.node_states import NodeStates
-from gi_jax.ops.spmm import masked_spmm, spmm
+from gi_jax.ops.spmm import OneOf, masked_spmm, spmm
 
 
 class GINParameters(NamedTuple):
@@ -52,7 +52,11 @@ class GIN(nn.Module):
 
 
 def gin_aggregate(
-    adjacency: Adjacency, eps: Array, states: NodeStates, keep: Array | None, change: NetworkChange | None
+    adjacency: Adjacency | OneOf,
+    eps: Array,
+    states: NodeStates,
+    keep: Array | None,
+    change: NetworkChange | None,
 ) -> NodeStates:
     """`(1 + eps) x + sum of the messages over kept edges` for the wildtype and every genotype.
 

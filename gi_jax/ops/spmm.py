@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +20,18 @@ from gi_jax.ops.segment import segment_sum
 BACKENDS = ("bcsr", "segment", "dense")
 
 
-def spmm(adjacency: Adjacency, x: Array) -> Array:
+class OneOf(NamedTuple):
+    """The network of a turn in a loop over networks: each turn makes one product, and holds one."""
+
+    networks: tuple[Adjacency, ...]
+    index: Array  # int32
+
+    @property
+    def num_genes(self) -> int:
+        return self.networks[0].num_genes
+
+
+def spmm(adjacency: Adjacency | OneOf, x: Array) -> Array:
     """Sums the rows of every gene's in-neighbours: `out[i] = sum_j A[i, j] x[j]`.
 
     The backward pass is the same product with the stored transpose, `dx = A^T dout`; the backend
@@ -26,7 +39,7 @@ def spmm(adjacency: Adjacency, x: Array) -> Array:
     `jax.vmap` over `x` it stays one sparse product, with more columns.
 
     Args:
-      adjacency: one network, N genes.
+      adjacency: one network, N genes; or, in a loop, one of several.
       x: `[N, ...]`, any trailing shape: one sparse product serves all genotypes and channels.
 
     Returns:
@@ -34,27 +47,32 @@ def spmm(adjacency: Adjacency, x: Array) -> Array:
     """
     if x.shape[0] != adjacency.num_genes:
         raise GiJaxError(f"the network has {adjacency.num_genes} genes, but {x.shape[0]} rows were given")
-    if adjacency.num_edges == 0:
-        return jnp.zeros_like(x)
     flat = x.reshape(x.shape[0], -1)  # [N, C]
     return _spmm(adjacency, flat).astype(x.dtype).reshape(x.shape)
 
 
 @jax.custom_vjp
-def _spmm(adjacency: Adjacency, x: Array) -> Array:
-    return _aggregate(adjacency, x)
+def _spmm(adjacency: Adjacency | OneOf, x: Array) -> Array:
+    return _chosen(_aggregate, adjacency, x)
 
 
-def _forward(adjacency: Adjacency, x: Array) -> tuple[Array, tuple[Adjacency, Array]]:
+def _forward(adjacency: Adjacency | OneOf, x: Array) -> tuple[Array, tuple[Adjacency | OneOf, Array]]:
     return _spmm(adjacency, x), (adjacency, jnp.zeros(0, x.dtype))
 
 
-def _backward(saved: tuple[Adjacency, Array], cotangent: Array) -> tuple[None, Array]:
+def _backward(saved: tuple[Adjacency | OneOf, Array], cotangent: Array) -> tuple[None, Array]:
     adjacency, like = saved
-    return None, _aggregate_transposed(adjacency, cotangent.astype(like.dtype)).astype(like.dtype)
+    dx = _chosen(_aggregate_transposed, adjacency, cotangent.astype(like.dtype))
+    return None, dx.astype(like.dtype)
 
 
 _spmm.defvjp(_forward, _backward)
+
+
+def _chosen(product: Callable[[Adjacency, Array], Array], adjacency: Adjacency | OneOf, x: Array) -> Array:
+    if isinstance(adjacency, OneOf):
+        return jax.lax.switch(adjacency.index, [partial(product, a) for a in adjacency.networks], x)
+    return product(adjacency, x)
 
 
 def _one_product(transpose: bool) -> Callable[[Adjacency, Array], Array]:
@@ -80,6 +98,8 @@ _aggregate, _aggregate_transposed = _one_product(transpose=False), _one_product(
 
 
 def _product(adjacency: Adjacency, x: Array, *, transpose: bool) -> Array:
+    if adjacency.num_edges == 0:
+        return jnp.zeros(x.shape, accumulator(x.dtype))
     if adjacency.backend == "dense":
         return _dense_product(adjacency.dense, x, transpose=transpose)
     n = adjacency.num_genes
@@ -152,7 +172,7 @@ def prepared(adjacency: Adjacency, backend: str) -> Adjacency:
     return adjacency.replace(backend=backend, dense=dense)
 
 
-def masked_spmm(adjacency: Adjacency, x: Array, keep: Array) -> Array:
+def masked_spmm(adjacency: Adjacency | OneOf, x: Array, keep: Array) -> Array:
     """Aggregation over kept edges only: `keep * (A @ (keep * X))`.
 
     An edge is kept exactly when neither endpoint is deleted, so node masks say all there is to say
