@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gi_jax.data.networks import CellGraph, cell_graph
 from gi_jax.errors import GiJaxError
-from gi_jax.ops.spmm import BACKENDS, masked_spmm, spmm, with_backend
+from gi_jax.ops.spmm import BACKENDS, OneOf, masked_spmm, spmm, with_backend
 
 N = 7
 EDGES = 12  # one shape for every drawn graph: one compilation
@@ -72,6 +72,27 @@ def test_masked_aggregation_and_its_gradient_equal_dense_numpy(x, backend, edges
 def test_empty_network_sends_nothing(x, backend):
     graph = graph_of(np.zeros((2, 0), np.int32), backend)
     np.testing.assert_array_equal(spmm(graph.networks[0], jnp.asarray(x)), np.zeros_like(x))
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_loop_over_networks_makes_the_product_of_each(x, backend):
+    edges = {"pair": [[0, 3], [1, 0]], "none": [[], []], "star": [[2, 4, 5, 2], [6, 6, 6, 6]]}
+    graph = with_backend(cell_graph({k: np.array(v, np.int32) for k, v in edges.items()}, N), backend)
+    x = jnp.asarray(x, jnp.float32)
+    weight = jnp.cos(jnp.arange(3 * x.size, dtype=jnp.float32)).reshape(3, *x.shape)
+
+    def in_turn(x):
+        return jax.lax.scan(lambda _, g: (None, spmm(OneOf(graph.networks, g), x)), None, jnp.arange(3))[1]
+
+    def one_by_one(x):
+        return jnp.stack([spmm(network, x) for network in graph.networks])
+
+    (got, got_gradient), (expected, expected_gradient) = (
+        (f(x), jax.grad(lambda x: (f(x) * weight).sum())(x))  # noqa: B023
+        for f in (in_turn, one_by_one)
+    )
+    np.testing.assert_array_equal(got, expected)
+    np.testing.assert_allclose(got_gradient, expected_gradient, rtol=1e-6, atol=1e-6)
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
