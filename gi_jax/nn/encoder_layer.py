@@ -81,8 +81,8 @@ class EncoderLayer(nn.Module):
 
         def sums(own: GINParameters, turn: Array) -> NodeStates:
             # Kept for the backward pass, which computes the rest of the branch again.
-            kept = gin_aggregate(OneOf(networks, turn), own.eps, states, keep, None)
-            return kept.map(partial(checkpoint_name, name=AGGREGATED))
+            received = gin_aggregate(OneOf(networks, turn), own.eps, states, keep, None)
+            return received.map(partial(checkpoint_name, name=AGGREGATED))
 
         def transform(branch: Branch, x: NodeStates) -> tuple[NodeStates, Moments | None]:
             if isinstance(branch.convolution, GINParameters):
@@ -102,11 +102,13 @@ class EncoderLayer(nn.Module):
             for i in present
         ]
         networks = tuple(graph[self.graph_names[i]] for i in present)
-        convolutions = [branch.convolution for branch in branches]
         summed = encoder.graph_aggregation_method in ("sum", "mean")
         if change is None:
             if encoder.encoder_type == "gatv2":
-                attended = [attend(*pair).columns for pair in zip(convolutions, networks, strict=True)]
+                attended = [
+                    attend(branch.convolution, network).columns
+                    for branch, network in zip(branches, networks, strict=True)
+                ]
                 turns, take = jnp.stack(attended), lambda _, x: NodeStates(x)
             else:
                 turns, take = jnp.arange(len(networks)), sums

@@ -53,7 +53,7 @@ def spmm(adjacency: Adjacency | OneOf, x: Array) -> Array:
 
 @jax.custom_vjp
 def _spmm(adjacency: Adjacency | OneOf, x: Array) -> Array:
-    return _chosen(_aggregate, adjacency, x)
+    return _aggregate(adjacency, x)
 
 
 def _forward(adjacency: Adjacency | OneOf, x: Array) -> tuple[Array, tuple[Adjacency | OneOf, Array]]:
@@ -62,28 +62,21 @@ def _forward(adjacency: Adjacency | OneOf, x: Array) -> tuple[Array, tuple[Adjac
 
 def _backward(saved: tuple[Adjacency | OneOf, Array], cotangent: Array) -> tuple[None, Array]:
     adjacency, like = saved
-    dx = _chosen(_aggregate_transposed, adjacency, cotangent.astype(like.dtype))
-    return None, dx.astype(like.dtype)
+    return None, _aggregate_transposed(adjacency, cotangent.astype(like.dtype)).astype(like.dtype)
 
 
 _spmm.defvjp(_forward, _backward)
 
 
-def _chosen(product: Callable[[Adjacency, Array], Array], adjacency: Adjacency | OneOf, x: Array) -> Array:
-    if isinstance(adjacency, OneOf):
-        return jax.lax.switch(adjacency.index, [partial(product, a) for a in adjacency.networks], x)
-    return product(adjacency, x)
-
-
-def _one_product(transpose: bool) -> Callable[[Adjacency, Array], Array]:
+def _one_product(transpose: bool) -> Callable[[Adjacency | OneOf, Array], Array]:
     """`A @ X` or `A^T @ X` for `X [N, C]`, which `jax.vmap` over K of them widens to `[N, K * C]`."""
 
     @custom_vmap
-    def product(adjacency: Adjacency, x: Array) -> Array:
+    def product(adjacency: Adjacency | OneOf, x: Array) -> Array:
         return _product(adjacency, x, transpose=transpose)
 
     @product.def_vmap
-    def wider(size: int, batched: list, adjacency: Adjacency, x: Array) -> tuple[Array, bool]:
+    def wider(size: int, batched: list, adjacency: Adjacency | OneOf, x: Array) -> tuple[Array, bool]:
         if any(jax.tree.leaves(batched[0])):
             raise GiJaxError("aggregation was mapped over graphs; map over node states and share the graph")
         n = x.shape[1]
@@ -97,7 +90,10 @@ def _one_product(transpose: bool) -> Callable[[Adjacency, Array], Array]:
 _aggregate, _aggregate_transposed = _one_product(transpose=False), _one_product(transpose=True)
 
 
-def _product(adjacency: Adjacency, x: Array, *, transpose: bool) -> Array:
+def _product(adjacency: Adjacency | OneOf, x: Array, *, transpose: bool) -> Array:
+    if isinstance(adjacency, OneOf):
+        products = [partial(_product, network, transpose=transpose) for network in adjacency.networks]
+        return jax.lax.switch(adjacency.index, products, x)
     if adjacency.num_edges == 0:
         return jnp.zeros(x.shape, accumulator(x.dtype))
     if adjacency.backend == "dense":
