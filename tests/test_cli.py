@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from gi_jax.cli import main
 from gi_jax.data.splits import load_split
+from gi_jax.predict import Screen
 
 CONFIG = str(Path(__file__).parents[1] / "configs" / "tiny.yaml")
 
@@ -78,6 +81,53 @@ def test_predict_takes_genotypes_by_any_name_or_from_a_file(
     assert (code, out) == (0, "")
     assert "columns not read: note" in err
     assert target.read_text().splitlines() == ["\t".join(header), *("\t".join(row) for row in rows)]
+
+
+def test_screen_writes_the_extremes_beside_what_was_measured(
+    trained: Path, small_world: Path, tmp_path: Path, capfd, monkeypatch
+) -> None:
+    target = tmp_path / "screen.tsv"
+    arguments = ("screen", trained, "--out", target, "--top", 40)
+    code, out, err = gi_jax(capfd, monkeypatch, *arguments, "--measured")
+    assert (code, out) == (0, "")
+    assert "435 genotypes of 2 genes to predict" in err
+    assert f"80 of 435 predictions in {target}" in err
+    header, *rows = [line.split("\t") for line in target.read_text().splitlines()]
+    assert header == ["genes", "prediction", "measured"]
+    assert len(rows) == 80
+    scores = [float(row[1]) for row in rows]
+    assert scores == sorted(scores)
+    measured = dict(line.split("\t") for line in (small_world / "scores.tsv").read_text().splitlines()[1:])
+    measured = {frozenset(genes.split(",")): float(score) for genes, score in measured.items()}
+    for genes, _, score in rows:
+        assert measured.get(frozenset(genes.split(","))) == (float(score) if score else None)
+    code, out, _ = gi_jax(capfd, monkeypatch, "predict", trained, rows[0][0])
+    assert float(out.split()[-1]) == pytest.approx(scores[0], rel=1e-4)
+
+    (tmp_path / "some.txt").write_text("G01\nG02\nN03\n")
+    code, _, _ = gi_jax(
+        capfd, monkeypatch, *arguments, "--genes", tmp_path / "some.txt", "--size", 3, "--including", "G09"
+    )
+    assert code == 0
+    found = {line.split("\t")[0] for line in target.read_text().splitlines()[1:]}
+    assert found == {"G01,G02,G09", "G01,G03,G09", "G02,G03,G09"}
+
+
+def test_a_screen_that_is_interrupted_keeps_what_it_found(
+    trained: Path, tmp_path: Path, capfd, monkeypatch
+) -> None:
+    def two_tiles(self: Screen) -> Iterator[int]:
+        yield from itertools.islice(run(self), 2)
+        raise KeyboardInterrupt
+
+    run = Screen.run
+    monkeypatch.setattr("gi_jax.predict.screen.SIDE", 4)
+    monkeypatch.setattr(Screen, "run", two_tiles)
+    code, _, err = gi_jax(capfd, monkeypatch, "screen", trained, "--out", tmp_path / "screen.tsv")
+    assert code == 130
+    done = len((tmp_path / "screen.tsv").read_text().splitlines()) - 1
+    assert f"stopped after {done} genotypes; the extremes of these are in" in err
+    assert 0 < done < 435
 
 
 def test_inspect_counts_parameters_memory_and_operations(

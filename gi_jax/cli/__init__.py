@@ -11,6 +11,7 @@ from conversion.commands import convert, verify
 from gi_jax.cli.evaluate import evaluate
 from gi_jax.cli.inspect import inspect
 from gi_jax.cli.predict import predict
+from gi_jax.cli.screen import screen
 from gi_jax.cli.study import study
 from gi_jax.cli.train import train
 from gi_jax.errors import GiJaxError
@@ -22,7 +23,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (train, evaluate, predict, study, inspect, convert, verify):
+for command in (train, evaluate, predict, screen, study, inspect, convert, verify):
     app.command()(command)
 
 

@@ -9,20 +9,30 @@ from gi_jax.data.networks import CellGraph
 from gi_jax.ops.capacity import RowNeeds, row_needs
 
 
+def lists_changed_rows(config: ModelConfig) -> bool:
+    """Whether the first layer is corrected by what deletions change: a GIN layer's output is, exactly."""
+    gin = config.name == "gene_interaction_dango" and config.gene_encoder_config.encoder_type == "gin"
+    return gin and config.num_layers > 0
+
+
+def shares_single_deletions(config: ModelConfig) -> bool:
+    """Whether the rows of a single deletion are the same in every genotype that has it.
+
+    They are if that GIN layer is the only one and rows do not interact (`node` statistics); then they
+    are computed once per batch.
+    """
+    return lists_changed_rows(config) and config.num_layers == 1 and config.norm_statistics == "node"
+
+
 def changed_row_needs(
     config: ModelConfig, graph: CellGraph, genes: np.ndarray, batch_size: int
 ) -> RowNeeds | None:
     """Room for changed rows that batches of these genotypes need; None if no rows are listed.
 
-    A GIN layer's output is corrected exactly by what a deletion changes. If it is the only layer and
-    rows do not interact (`node` statistics), the rows of a single deletion are moreover the same in
-    every genotype that has it, and are computed once per batch.
-
     Args:
       genes: `[M, S]` gene ids, then N.
     """
-    gin = config.name == "gene_interaction_dango" and config.gene_encoder_config.encoder_type == "gin"
-    if not gin or config.num_layers == 0:
+    if not lists_changed_rows(config):
         return None
-    share = config.num_layers == 1 and config.norm_statistics == "node"
+    share = shares_single_deletions(config)
     return row_needs(graph, np.asarray(genes), share=share, batch_size=batch_size)

@@ -43,16 +43,47 @@ class RowNeeds(NamedTuple):
 
     def capacity(self, need: np.ndarray) -> Capacity:
         """Room for batches that need at most `need`, rounded up."""
-        g = len(need) // 2
-        listed, computed = need[:g] + self.singles[:g], need[g:-1] + self.singles[g:-1]
-        shared = self.num_singles > 0
-        return Capacity(
-            listed=tuple(map(_round_up, listed)),
-            networks=tuple(map(_round_up, computed)),
-            union=_round_up(need[-1] + self.singles[-1]),
-            singles=self.num_singles,
-            joint=_round_up(need[-1]) if shared else 0,
-        )
+        return room(need, self.singles, self.num_singles)
+
+
+def room(need: np.ndarray, singles: np.ndarray, num_singles: int) -> Capacity:
+    """Room for `need` and `singles` `[2 G + 1]` together, rounded up.
+
+    Args:
+      need: what the genotypes of a batch need, as `RowNeeds` has it.
+      singles: what their single deletions need, 0 unless these are shared.
+      num_singles: how many of these there are at most.
+    """
+    g = len(need) // 2
+    total = need + singles
+    return Capacity(
+        listed=tuple(map(_round_up, total[:g])),
+        networks=tuple(map(_round_up, total[g:-1])),
+        union=_round_up(total[-1]),
+        singles=num_singles,
+        joint=_round_up(need[-1]) if num_singles else 0,
+    )
+
+
+class Reach(NamedTuple):
+    """Which rows every single deletion changes: `[N, N]` 0/1 (repeated edges count as often), row by gene."""
+
+    networks: tuple[sparse.csr_array, ...]  # G
+    union: sparse.csr_array  # 0/1
+    bounds: np.ndarray  # [N + 1, 2 G + 1] int64, the needs of a genotype of one gene; N (padding) is 0
+
+
+def reach(graph: CellGraph) -> Reach:
+    """What single deletions change, network by network."""
+    n, g = graph.num_genes, len(graph.networks)
+    networks = tuple(_reach(np.asarray(a.senders_t), np.asarray(a.receivers_t), n) for a in graph.networks)
+    union = sum(networks[1:], start=networks[0]) if g else _reach(np.zeros(0, int), np.zeros(0, int), n)
+    union.data[:] = 1
+    bounds = np.zeros((n + 1, 2 * g + 1), np.int64)
+    for i, adjacency in enumerate(graph.networks):
+        bounds[:n, i] = bounds[:n, g + i] = np.diff(np.asarray(adjacency.indptr_t)) + 1
+    bounds[:n, -1] = np.diff(union.indptr)
+    return Reach(networks, union, bounds)
 
 
 def row_needs(graph: CellGraph, genes: np.ndarray, *, share: bool, batch_size: int) -> RowNeeds:
@@ -63,20 +94,15 @@ def row_needs(graph: CellGraph, genes: np.ndarray, *, share: bool, batch_size: i
       share: rows of single deletions are computed once per batch (see `changed_rows`).
     """
     n, g = graph.num_genes, len(graph.networks)
-    reaches = [_reach(np.asarray(a.senders_t), np.asarray(a.receivers_t), n) for a in graph.networks]
-    union = sum(reaches[1:], start=reaches[0]) if reaches else _reach(np.zeros(0, int), np.zeros(0, int), n)
-    union.data[:] = 1
-    bounds = np.zeros((n + 1, 2 * g + 1), np.int64)
-    for i, adjacency in enumerate(graph.networks):
-        bounds[:n, i] = bounds[:n, g + i] = np.diff(np.asarray(adjacency.indptr_t)) + 1
-    bounds[:n, -1] = np.diff(union.indptr)
+    changed = reach(graph)
+    bounds = changed.bounds
     needs = sum(bounds[column] for column in genes.T)
     singles, num_singles = np.zeros(2 * g + 1, np.int64), 0
     if share:
         distinct = np.unique(genes[genes < n])
         num_singles = min(len(distinct), batch_size * genes.shape[1])
         singles = np.sort(bounds[distinct], axis=0)[len(distinct) - num_singles :].sum(axis=0)
-        needs[:, g:] = _joint_needs(reaches, union, distinct, genes)
+        needs[:, g:] = _joint_needs(changed, distinct, genes)
     return RowNeeds(np.concatenate([needs, np.zeros((1, 2 * g + 1), np.int64)]), singles, num_singles)
 
 
@@ -87,12 +113,11 @@ def _reach(senders: np.ndarray, receivers: np.ndarray, n: int) -> sparse.csr_arr
     return sparse.csr_array((np.ones(len(rows), np.int64), (rows, columns)), shape=(n, n))
 
 
-def _joint_needs(
-    reaches: list[sparse.csr_array], union: sparse.csr_array, distinct: np.ndarray, genes: np.ndarray
-) -> np.ndarray:
+def _joint_needs(changed: Reach, distinct: np.ndarray, genes: np.ndarray) -> np.ndarray:
     """`[M, G + 1]`: entries of every network, and rows of the union, in which two deletions meet."""
-    others = union[distinct].T.tocsc()
-    tables = [(reach[distinct] @ others).toarray() for reach in (*reaches, union)]  # [D, D] each
+    others = changed.union[distinct].T.tocsc()
+    by_network = (*changed.networks, changed.union)
+    tables = [(rows[distinct] @ others).toarray() for rows in by_network]  # [D, D] each
     position = np.searchsorted(distinct, genes)
     position[genes > distinct[-1]] = len(distinct)
     tables = [np.pad(table, (0, 1)) for table in tables]  # the padding gene meets nobody

@@ -83,7 +83,7 @@ def load_experiment(config: RunConfig, split: Split | None = None) -> Experiment
     """
     genes = load_genes(config.data)
     graph, network_report = load_graph(config, genes)
-    table, genotype_report = load_genotypes(genes, config.data.genotypes, keep=_filter(config))
+    table, genotype_report = load_genotypes(genes, config.data.genotypes, keep=genotype_filter(config))
     split = _draw(config, table) if split is None else split
     check_no_leak(split, table)
     labels = config.transforms.labels
@@ -95,7 +95,8 @@ def load_experiment(config: RunConfig, split: Split | None = None) -> Experiment
     return Experiment(config, genes, graph, table, split, transform, model, make_objective(config), report)
 
 
-def _filter(config: RunConfig) -> GenotypeFilter:
+def genotype_filter(config: RunConfig) -> GenotypeFilter:
+    """Which of its measured genotypes a run works on."""
     values = {f.name: getattr(config.data.filter, f.name) for f in fields(config.data.filter)}
     return GenotypeFilter(**values | {"studies": values["studies"] or None})
 

@@ -1,0 +1,123 @@
+"""`gi-jax screen`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from gi_jax.cli.setting import use_compilation_cache
+from gi_jax.data.gene_list import load_gene_list
+from gi_jax.data.genotype_files import load_genotypes
+from gi_jax.data.genotype_table import GenotypeTable
+from gi_jax.errors import GiJaxError
+from gi_jax.predict.bundle import load_bundle
+from gi_jax.predict.predictor import Predictor
+from gi_jax.predict.screen import Screen
+from gi_jax.train.experiment import genotype_filter
+
+
+def screen(
+    run: Annotated[Path, typer.Argument(help="Folder of a run or of a model.", metavar="RUN")],
+    out: Annotated[Path, typer.Option(help="Table to write.", metavar="FILE")],
+    genes: Annotated[
+        Path | None,
+        typer.Option(help="Genes to combine, one a line; all of the model by default.", metavar="FILE"),
+    ] = None,
+    measured_genes: Annotated[
+        bool, typer.Option("--measured-genes", help="Combine only genes that the run's data delete.")
+    ] = False,
+    size: Annotated[int, typer.Option(help="Deleted genes per genotype.")] = 2,
+    including: Annotated[
+        str, typer.Option(help="Genes that every genotype has, as YAL001C,YBL002W.", metavar="GENES")
+    ] = "",
+    top: Annotated[
+        int, typer.Option(help="How many of the lowest and of the highest scores to keep.")
+    ] = 1000,
+    measured: Annotated[
+        bool, typer.Option("--measured", help="Add what the run's data measured of these genotypes.")
+    ] = False,
+    study: Annotated[
+        str | None, typer.Option(help="On whose scale, for a model with one scale per study.", metavar="NAME")
+    ] = None,
+) -> None:
+    """Predict all genotypes of some genes and keep the most extreme scores.
+
+    Of genes that no training genotype deletes a model knows their networks alone, and predicts them far
+    less well: --measured-genes leaves them out.
+
+    The result is a table with the columns `genes` and `prediction`, lowest first, for an ensemble
+    `prediction_std`, and with --measured `measured`, the mean of the measured scores, empty where there is
+    none. Ctrl-C ends early with what has been found so far.
+    """
+    speak = Console(stderr=True, highlight=False)
+    if not out.parent.is_dir():  # before hours of work
+        raise GiJaxError(f"the folder of {out} does not exist; make it or name another file")
+    bundle = load_bundle(run)
+    use_compilation_cache(bundle.config)
+    if genes is not None and measured_genes:
+        raise GiJaxError("--genes and --measured-genes both say which genes to combine; give one of the two")
+    names, known = None if genes is None else load_gene_list(genes).ids, {}
+    if measured or measured_genes:
+        keep = genotype_filter(bundle.config)
+        table, _ = load_genotypes(bundle.genes, bundle.config.data.genotypes, keep=keep)
+        known = measured_scores(table)
+        if measured_genes:
+            names = bundle.genes.names(np.unique(table.genes))
+    fixed = [name for name in including.split(",") if name.strip()]
+    predictor = Predictor(bundle)
+    for note in predictor.notes:
+        speak.print(note, soft_wrap=True)
+    work = Screen(predictor, names, size=size, including=fixed, top=top, study=study)
+    speak.print(f"{work.num_genotypes:,} genotypes of {size} genes to predict", soft_wrap=True)
+    done = run_shown(work, speak)
+    found = work.found()
+    columns = {
+        "genes": [",".join(bundle.genes.names(genotype)) for genotype in found.genes],
+        "prediction": [f"{score:.6g}" for score in found.score],
+    }
+    if found.std is not None:
+        columns["prediction_std"] = [f"{std:.6g}" for std in found.std]
+    if measured:
+        scores = (known.get(gene_set(genotype, len(bundle.genes))) for genotype in found.genes)
+        columns["measured"] = ["" if score is None else f"{score:.6g}" for score in scores]
+    rows = [tuple(columns), *zip(*columns.values(), strict=True)]
+    out.write_text("".join("\t".join(row) + "\n" for row in rows))
+    if done < work.num_genotypes:
+        speak.print(f"stopped after {done:,} genotypes; the extremes of these are in {out}", soft_wrap=True)
+        raise typer.Exit(130)
+    speak.print(f"{len(found.score):,} of {done:,} predictions in {out}", soft_wrap=True)
+
+
+def measured_scores(table: GenotypeTable) -> dict[frozenset[int], float]:
+    """Mean measured score of every set of genes, over studies."""
+    total = np.bincount(table.set_ids, table.score) / np.bincount(table.set_ids)
+    first = np.unique(table.set_ids, return_index=True)[1]
+    sets = (gene_set(genotype, table.num_genes) for genotype in table.genes[first])
+    return dict(zip(sets, total.tolist(), strict=True))
+
+
+def gene_set(genotype: np.ndarray, num_genes: int) -> frozenset[int]:
+    """The gene ids of a padded row."""
+    return frozenset(gene for gene in genotype.tolist() if gene < num_genes)
+
+
+def run_shown(work: Screen, console: Console) -> int:
+    """Runs a screen under a progress bar, or a line for every tenth; returns how many genotypes it did."""
+    total, done, tenth = work.num_genotypes, 0, 0
+    shown = (BarColumn(), MofNCompleteColumn(), TextColumn("genotypes"), TimeRemainingColumn())
+    with Progress(*shown, console=console, disable=not console.is_terminal, transient=True) as bar:
+        task = bar.add_task("screen", total=total)
+        try:
+            for done in work.run():
+                bar.update(task, completed=done)
+                if not console.is_terminal and 10 * done // total > tenth:
+                    tenth = 10 * done // total
+                    console.print(f"{done:,} of {total:,} genotypes")
+        except KeyboardInterrupt:
+            pass
+    return done

@@ -1,0 +1,220 @@
+"""Screens: every genotype of some genes predicted, the most extreme ones kept."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import jax
+import numpy as np
+
+from gi_jax.data.genotypes import GenotypeBatch
+from gi_jax.errors import GiJaxError
+from gi_jax.models.row_needs import lists_changed_rows, shares_single_deletions
+from gi_jax.ops.capacity import room
+from gi_jax.ops.changed_rows import Capacity
+from gi_jax.predict.forward import forward_batch
+from gi_jax.predict.predictor import Predictor, mean_and_spread
+from gi_jax.predict.tiles import Tile, TileNeeds, tiles
+
+SIDE = 64  # of a tile, where its genotypes cost little beside its single deletions and the wildtype
+COMPUTED = 1 << 18  # changed rows that a tile may have, all networks together
+LISTED = 1 << 22  # receivers that a tile may look at
+MOST = 10**9  # genotypes of a screen: half a day at the rates of a small model
+
+
+class Found(NamedTuple):
+    """Genotypes with their predicted scores, in the units of the training scores, lowest first."""
+
+    genes: np.ndarray  # [R, S] int32, gene ids, then N
+    score: np.ndarray  # [R] float64, an ensemble's mean
+    std: np.ndarray | None  # [R] float64 over the members of an ensemble
+
+
+class Step(NamedTuple):
+    """One call of the compiled program."""
+
+    tile: Tile
+    batch_size: int
+    capacity: Capacity | None
+
+
+class Screen:
+    """Predicts every genotype of `size` genes that can be made of some genes.
+
+    Genotypes are taken in tiles, rows of genes by columns of genes. A model of one layer with norm
+    statistics per node computes the rows that a single deletion changes once per tile, so that a
+    genotype costs the rows in which its deletions meet. Nothing is kept but the extremes.
+
+    Args:
+      predictor: the trained model.
+      genes: names of the genes to combine; all genes of the model if not given.
+      size: genes per genotype.
+      including: genes that every genotype has, such as the deletions of a query strain.
+      top: how many of the lowest and how many of the highest scores to keep.
+      study: on whose scale to predict, for a model trained with one scale per study.
+
+    Raises:
+      GiJaxError: an unknown or repeated gene, too few genes for a genotype, or no or an unknown study
+        where one is needed.
+    """
+
+    def __init__(
+        self,
+        predictor: Predictor,
+        genes: Sequence[str] | None = None,
+        *,
+        size: int = 2,
+        including: Sequence[str] = (),
+        top: int = 1000,
+        study: str | None = None,
+    ) -> None:
+        self.predictor, self.top = predictor, top
+        self.study = predictor.bundle.transform.study_codes((study or "query",))
+        names, known = predictor.bundle.genes, range(len(predictor.bundle.genes))
+        fixed = _distinct([names.index(name) for name in including], including)
+        chosen = list(known) if genes is None else _distinct([names.index(name) for name in genes], genes)
+        pool = np.setdiff1d(np.array(chosen, np.int64), fixed)
+        free = size - len(fixed)
+        if free < 1 or len(pool) < free:
+            raise GiJaxError(
+                f"a genotype of {size} genes cannot be made of {len(fixed)} that all of them have and some "
+                f"of {len(pool):,} others; expected more genes than the fixed ones, and enough others"
+            )
+        if top < 1:
+            raise GiJaxError(f"found {top} extremes to keep, expected one or more")
+        self.num_genotypes = math.comb(len(pool), free)
+        if self.num_genotypes > MOST:
+            raise GiJaxError(
+                f"{len(pool):,} genes make {self.num_genotypes:,} genotypes of {size}, expected at most "
+                f"{MOST:,} in a screen; name fewer genes, or more that every genotype has"
+            )
+        self._steps = self._plan(pool, free, np.array(fixed, np.int64))
+        self._extremes = _Extremes(top)
+
+    def run(self) -> Iterator[int]:
+        """Predicts; yields, again and again, how many genotypes are done."""
+        waiting, done = deque(), 0
+        for step in self._steps:
+            waiting.append((step.tile, self._start(step)))
+            if len(waiting) > 1:  # the device computes one tile while the host looks at the one before
+                done += self._finish(*waiting.popleft())
+                yield done
+        while waiting:
+            done += self._finish(*waiting.popleft())
+            yield done
+
+    def found(self) -> Found:
+        """The extremes of what has been predicted so far."""
+        return self._extremes.found()
+
+    def _plan(self, pool: np.ndarray, free: int, fixed: np.ndarray) -> list[Step]:
+        graph, bundle = self.predictor.graph, self.predictor.bundle
+        config = bundle.config.model
+        lists, shares = lists_changed_rows(config), shares_single_deletions(config)
+        all_rows = config.num_layers > 0 and not shares
+        side = math.isqrt(bundle.config.data_module.batch_size) if all_rows else SIDE
+        if not lists:
+            return [Step(tile, side * side, None) for tile in tiles(pool, free, fixed, side, graph.num_genes)]
+        needs = TileNeeds(graph, share=shares)
+        # Genes with many edges come together, so that few tiles need much room.
+        pool = pool[np.argsort(needs.reach.bounds[pool].sum(axis=1), kind="stable")]
+        planned, most = [], {}
+        for tile in tiles(pool, free, fixed, side, graph.num_genes):
+            for part, need in _small_enough(tile, needs):
+                # Tiles of like size and needs share a program: powers of 4 and of 8.
+                batch_size = 4 ** max(2, ((part.size - 1).bit_length() + 1) // 2)
+                kind = batch_size, _computed(*need[:2]).bit_length() // 3
+                planned.append((part, kind))
+                before = most.get(kind, need)
+                most[kind] = tuple(np.maximum(a, b) for a, b in zip(before, need, strict=True))
+        rooms = {}
+        for kind, (need, singles, num_singles) in most.items():
+            capacity = room(need, singles, int(num_singles))
+            pays = shares or 2 * capacity.union < graph.num_genes * kind[0]
+            rooms[kind] = capacity if pays else None
+        return [Step(tile, kind[0], rooms[kind]) for tile, kind in planned]
+
+    def _start(self, step: Step) -> jax.Array:
+        genes, n = step.tile.genotypes(), self.predictor.graph.num_genes
+        filled = np.full((step.batch_size, genes.shape[1]), n, np.int32)
+        filled[: len(genes)] = genes
+        valid = np.arange(step.batch_size) < len(genes)
+        batch = GenotypeBatch(filled, (filled < n).sum(axis=1, dtype=np.int32), valid)
+        return forward_batch(
+            self.predictor.bundle.variables,
+            self.predictor.graph,
+            batch,
+            model=self.predictor.model,
+            capacity=step.capacity,
+            stacked=self.predictor.num_members > 1,
+        )
+
+    def _finish(self, tile: Tile, labels: jax.Array) -> int:
+        members = np.asarray(labels, np.float64).reshape(self.predictor.num_members, -1)[:, : tile.size]
+        members = self.predictor.bundle.transform.inverse(members, np.resize(self.study, tile.size))
+        genes = tile.genotypes()
+        if not np.isfinite(members).all():
+            bad = genes[np.argmin(np.isfinite(members).all(axis=0))]
+            names = ",".join(self.predictor.bundle.genes.names(bad))
+            raise GiJaxError(
+                f"the prediction for {names} is no finite number; the model's weights may be damaged"
+            )
+        std = mean_and_spread(members).std if len(members) > 1 else None
+        self._extremes.add(Found(genes, members.mean(axis=0), std))
+        return tile.size
+
+
+class _Extremes:
+    """Keeps the `top` lowest and the `top` highest of all scores that it is shown."""
+
+    def __init__(self, top: int) -> None:
+        self.top, self.parts, self.held = top, [], 0
+        self.low, self.high = np.inf, -np.inf  # scores between them are among the extremes no more
+
+    def add(self, found: Found) -> None:
+        wanted = (found.score < self.low) | (found.score > self.high)
+        if not wanted.any():
+            return
+        self.parts.append(jax.tree.map(lambda a: a[wanted], found))
+        self.held += int(wanted.sum())
+        if self.held > 8 * self.top:
+            self._forget()
+
+    def found(self) -> Found:
+        if self.parts:
+            self._forget()
+            return self.parts[0]
+        return Found(np.zeros((0, 1), np.int32), np.zeros(0), None)
+
+    def _forget(self) -> None:
+        found = jax.tree.map(lambda *arrays: np.concatenate(arrays), *self.parts)
+        order = np.argsort(found.score, kind="stable")
+        if len(order) > 2 * self.top:
+            order = np.concatenate([order[: self.top], order[-self.top :]])
+            self.low, self.high = found.score[order[self.top - 1]], found.score[order[self.top]]
+        self.parts, self.held = [jax.tree.map(lambda a: a[order], found)], len(order)
+
+
+def _small_enough(tile: Tile, needs: TileNeeds) -> Iterator[tuple[Tile, tuple[np.ndarray, np.ndarray, int]]]:
+    """A tile, or its parts, so that none has more rows than memory is meant for; and what each needs."""
+    need = needs(tile)
+    listed = (need[0] + need[1])[: len(need[0]) // 2].sum()
+    if tile.size == 1 or (_computed(*need[:2]) <= COMPUTED and listed <= LISTED):
+        yield tile, need
+    else:
+        for part in tile.parts():
+            yield from _small_enough(part, needs)
+
+
+def _computed(need: np.ndarray, singles: np.ndarray) -> int:
+    return int((need + singles)[len(need) // 2 : -1].sum())
+
+
+def _distinct(ids: list[int], names: Sequence[str]) -> list[int]:
+    if len(set(ids)) < len(ids):
+        twice = next(name for name, gene in zip(names, ids, strict=True) if ids.count(gene) > 1)
+        raise GiJaxError(f"the gene `{twice}` is named twice; name each gene once")
+    return ids

@@ -1,0 +1,141 @@
+"""A screen finds the extremes of what `Predictor.predict` says of every genotype."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from gi_jax import GiJaxError, Predictor, Screen
+from gi_jax.config import RunConfig
+from gi_jax.data.transforms import LabelTransform
+from gi_jax.models import build_model
+from gi_jax.predict import ModelBundle
+from gi_jax.predict import screen as screen_module
+from gi_jax.predict.cell import load_genes, load_graph, network_fingerprints
+from gi_jax.train.state import init_variables
+
+TRANSFORM = LabelTransform("standard", (0.5, 10.0), (2.0, 3.0), ("one", "two"))
+GENES = [f"G{i:02}" for i in (0, 3, 4, 7, 11, 12, 19, 20, 21, 28, 29)]
+MODELS = {
+    "single deletions shared": {},
+    "changed rows listed": {"norm_statistics": "genotype", "num_layers": 2},
+    "all rows": {"norm_statistics": "genotype", "num_layers": 0},
+}
+
+
+def predictor(config: RunConfig, members: int = 1, **model: object) -> Predictor:
+    """An untrained model of `tiny.yaml` whose labels have a scale per study."""
+    config = replace(config, ensemble=members, model=replace(config.model, **model))
+    genes = load_genes(config.data)
+    graph, _ = load_graph(config, genes)
+    built = build_model(config.model, len(genes), graph.names)
+    variables = [init_variables(built, graph, seed) for seed in range(members)]
+    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *variables) if members > 1 else variables[0]
+    return Predictor(ModelBundle(config, genes, TRANSFORM, network_fingerprints(graph), stacked), graph)
+
+
+@pytest.fixture
+def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several tiles, some of them split, from a few genes."""
+    monkeypatch.setattr(screen_module, "SIDE", 4)
+    monkeypatch.setattr(screen_module, "COMPUTED", 60)
+
+
+@pytest.mark.parametrize(
+    ("model", "size", "including"),
+    [
+        ("single deletions shared", 1, []),
+        ("single deletions shared", 2, []),
+        ("single deletions shared", 3, ["g05"]),
+        ("changed rows listed", 2, ["G05"]),
+        ("changed rows listed", 3, []),
+        ("all rows", 2, []),
+    ],
+)
+def test_a_screen_has_the_predictions_of_every_genotype(
+    small_config: RunConfig, small_tiles: None, model: str, size: int, including: list[str]
+) -> None:
+    used = predictor(small_config, **MODELS[model])
+    work = Screen(used, GENES, size=size, including=including, top=1000, study="two")
+    done = list(work.run())
+    free = size - len(including)
+    assert work.num_genotypes == math.comb(len(GENES), free) == done[-1]
+    assert done == sorted(done)
+    names = used.bundle.genes
+    fixed = [names.index(name) for name in including]
+    expected = [
+        tuple(sorted([*chosen, *fixed]))
+        for chosen in itertools.combinations([names.index(name) for name in GENES], free)
+    ]
+    found = work.found()
+    rows = [tuple(gene for gene in row if gene < len(names)) for row in found.genes.tolist()]
+    assert sorted(rows) == sorted(expected)
+    by_predict = used.predict([names.names(row) for row in rows], study="two")
+    np.testing.assert_allclose(found.score, by_predict, rtol=2e-5, atol=1e-5)
+    assert (np.diff(found.score) >= 0).all()
+    assert found.std is None
+
+
+def test_the_extremes_are_the_lowest_and_the_highest(small_config: RunConfig, small_tiles: None) -> None:
+    used = predictor(small_config)
+    everything, few = (Screen(used, GENES, top=top, study="one") for top in (1000, 3))
+    for work in (everything, few):
+        list(work.run())
+    every, found = everything.found(), few.found()
+    np.testing.assert_array_equal(found.score, np.concatenate([every.score[:3], every.score[-3:]]))
+    np.testing.assert_array_equal(found.genes, np.concatenate([every.genes[:3], every.genes[-3:]]))
+
+
+def test_what_has_been_found_can_be_asked_for_at_any_time(small_config: RunConfig, small_tiles: None) -> None:
+    work = Screen(predictor(small_config), GENES, study="one")
+    assert len(work.found().score) == 0
+    done = next(work.run())
+    assert 0 < done == len(work.found().score) < work.num_genotypes
+
+
+def test_an_ensemble_has_a_spread(small_config: RunConfig, small_tiles: None) -> None:
+    used = predictor(small_config, members=3)
+    work = Screen(used, GENES, top=4, study="two")
+    list(work.run())
+    found = work.found()
+    mean, std = used.predict_with_spread([used.bundle.genes.names(row) for row in found.genes], study="two")
+    np.testing.assert_allclose(found.score, mean, rtol=2e-5, atol=1e-5)
+    np.testing.assert_allclose(found.std, std, rtol=1e-3)
+
+
+def test_a_prediction_that_is_no_number_is_named(small_config: RunConfig) -> None:
+    used = predictor(small_config)
+    damaged = used.bundle.variables["params"]["gene_embedding"].at[3].set(jnp.nan)
+    params = {**used.bundle.variables["params"], "gene_embedding": damaged}
+    broken = Predictor(
+        replace(used.bundle, variables={**used.bundle.variables, "params": params}), used.graph
+    )
+    with pytest.raises(GiJaxError, match=r"the prediction for G\d\d,G\d\d is no finite number"):
+        list(Screen(broken, GENES, study="one").run())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"genes": ["G01", "G99"]}, "gene `G99` is not among the 30 genes"),
+        ({"genes": ["G01", "n01", "G02"]}, "the gene `G01` is named twice"),
+        ({"genes": ["G01"]}, "a genotype of 2 genes cannot be made of 0 .* some of 1 others"),
+        ({"including": ["G01", "G02"]}, "a genotype of 2 genes cannot be made of 2"),
+        ({"top": 0}, "found 0 extremes to keep, expected one or more"),
+        ({"size": 13}, r"30 genes make 119,759,850 genotypes of 13, expected at most 1,000,000 in"),
+        ({"study": "three"}, "no scale for study `three`"),
+        ({"study": None}, "no scale for study"),
+    ],
+)
+def test_bad_requests_are_one_sentence(
+    small_config: RunConfig, monkeypatch: pytest.MonkeyPatch, arguments: dict, message: str
+) -> None:
+    monkeypatch.setattr(screen_module, "MOST", 10**6)
+    with pytest.raises(GiJaxError, match=message):
+        Screen(predictor(small_config), **{"study": "one"} | arguments)

@@ -1,0 +1,67 @@
+"""Tiles hold every genotype once, and their needs are those of their genotypes."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from gi_jax.data.networks import CellGraph, cell_graph
+from gi_jax.ops.capacity import row_needs
+from gi_jax.predict.tiles import Tile, TileNeeds, tiles
+
+N, SIDE = 23, 4
+SCREENS = [(1, []), (1, [3, 5]), (2, []), (2, [4]), (3, []), (3, [0, 22])]  # free genes, fixed genes
+
+
+@pytest.fixture(scope="module")
+def graph() -> CellGraph:
+    rng = np.random.default_rng(1)
+    edges = {name: rng.integers(0, N, (2, size)) for name, size in (("a", 50), ("b", 20), ("empty", 0))}
+    edges["a"][:, 0] = edges["a"][:, 1]  # a repeated edge
+    edges["a"][:, 2] = [2, 2]  # a self loop
+    return cell_graph(edges, N)
+
+
+def some_tiles(free: int, fixed: list[int]) -> tuple[list[Tile], np.ndarray]:
+    chosen = np.random.default_rng(free).permutation(np.setdiff1d(np.arange(N), fixed))[:13]
+    return list(tiles(chosen, free, np.array(fixed, np.int64), SIDE, N)), chosen
+
+
+def gene_sets(parts: list[Tile]) -> list[tuple[int, ...]]:
+    rows = np.concatenate([tile.genotypes() for tile in parts]).tolist()
+    return [tuple(gene for gene in row if gene < N) for row in rows]
+
+
+@pytest.mark.parametrize(("free", "fixed"), SCREENS)
+def test_every_genotype_is_in_one_tile(free: int, fixed: list[int]) -> None:
+    parts, pool = some_tiles(free, fixed)
+    expected = {tuple(sorted([*chosen, *fixed])) for chosen in itertools.combinations(pool.tolist(), free)}
+    found = gene_sets(parts)
+    assert len(found) == len(expected)
+    assert set(found) == expected
+    assert [tile.size for tile in parts] == [len(tile.genotypes()) for tile in parts]
+    assert max(tile.size for tile in parts) <= SIDE * SIDE
+
+
+@pytest.mark.parametrize(("free", "fixed"), SCREENS)
+def test_parts_of_a_tile_have_its_genotypes(free: int, fixed: list[int]) -> None:
+    for tile in some_tiles(free, fixed)[0]:
+        parts = tile.parts()
+        assert sorted(gene_sets(parts)) == sorted(gene_sets([tile]))
+        assert tile.size == 1 or max(part.size for part in parts) < tile.size
+
+
+@pytest.mark.parametrize("share", [False, True])
+@pytest.mark.parametrize(("free", "fixed"), SCREENS)
+def test_needs_of_a_tile_are_the_sum_over_its_genotypes(
+    graph: CellGraph, free: int, fixed: list[int], share: bool
+) -> None:
+    needs = TileNeeds(graph, share=share)
+    for tile in some_tiles(free, fixed)[0]:
+        need, singles, num_singles = needs(tile)
+        one_by_one = row_needs(graph, tile.genotypes(), share=share, batch_size=tile.size)
+        np.testing.assert_array_equal(need, one_by_one.genotypes.sum(axis=0))
+        np.testing.assert_array_equal(singles, one_by_one.singles)
+        assert num_singles == one_by_one.num_singles
