@@ -18,6 +18,7 @@ from tests.benchmarks.workload import CASES, ENGINES, MODES, NUM_GENES, Workload
 BATCHES = {"sum": (2, 8, 28, 128), "pairwise": (2, 8, 28, 128), "one_layer": (8, 64, 512)}
 COMPARED = {"sum": 8, "pairwise": 2}  # where the local predictor and the operation classes are looked at
 PROFILES = ("profile_v2", "profile_v3")
+SCREENED = ("quickstart", "accuracy")  # three sparse networks and H 32; nine networks and H 64
 # What each slope varies, beside 9 networks, all edges, 64 channels, 2 layers and 8 genotypes.
 SLOPES = {
     "batch": (2, 4, 8, 16),
@@ -41,6 +42,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--classes", action="store_true", help="only the operation classes")
     parser.add_argument("--slopes", action="store_true", help="only how the time grows with B, G, E, H and L")
     parser.add_argument("--profiles", action="store_true", help="only profile_v2 beside profile_v3")
+    parser.add_argument("--screens", action="store_true", help="only screens beside plain predictions")
     return parser.parse_args()
 
 
@@ -102,9 +104,15 @@ def profiles(options: argparse.Namespace, runner: Runner) -> list[Row]:
     return rows
 
 
+def screens(_: argparse.Namespace, runner: Runner) -> list[Row]:
+    rows = [runner.screen(config) for config in SCREENED]
+    _say(tables.screens(rows))
+    return rows
+
+
 def main() -> None:
     options = arguments()
-    sections = [s for s in (classes, slopes, profiles) if getattr(options, s.__name__)]
+    sections = [s for s in (classes, slopes, profiles, screens) if getattr(options, s.__name__)]
     if not sections:
         narrowed = options.batch or options.local or tuple(options.engine) != ENGINES
         sections = [compare] if narrowed else [compare, classes]

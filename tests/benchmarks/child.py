@@ -17,7 +17,7 @@ OUT_OF_MEMORY = ("out of memory", "can't allocate", "not enough memory", "RESOUR
 
 @dataclass(frozen=True)
 class Task:
-    """What a child is to do: make the `world`, `measure` an engine, or time the operation `classes`."""
+    """What a child is to do: make the `world`, `measure` an engine, the operation `classes` or a `screen`."""
 
     kind: str
     workload: Workload
@@ -100,7 +100,13 @@ def _classes(task: Task) -> dict[str, Any]:
     return {"classes": found, "device": jax.devices()[0].device_kind, **ceilings()._asdict()}
 
 
-KINDS = {"world": _world, "measure": _measure, "classes": _classes}
+def _screen(task: Task) -> dict[str, Any]:
+    from tests.benchmarks.screens import screen
+
+    return screen(task.workload.case)
+
+
+KINDS = {"world": _world, "measure": _measure, "classes": _classes, "screen": _screen}
 
 if __name__ == "__main__":
     Path(sys.argv[2]).write_text(json.dumps(main(Task.from_json(sys.argv[1]))))

@@ -48,6 +48,10 @@ class Runner:
         """Time and floor of every operation class of this project."""
         return asdict(workload) | self._run(Task("classes", workload, self._world(workload)))
 
+    def screen(self, config: str) -> Row:
+        """Pairs per second of a screen and of plain predictions, with the model of a configuration."""
+        return {"config": config} | self._run(Task("screen", Workload(config, batch=0), str(self.folder)))
+
     def _implied(self, identity: Row) -> Iterator[Row]:
         """Failures that leave no hope for this one: the same at a smaller batch or in a lighter mode."""
         for failure in self.failures:

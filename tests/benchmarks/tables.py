@@ -115,6 +115,28 @@ def profiles(rows: Sequence[Row]) -> str:
     return f"### profiles\n\n{markdown(header, lines)}"
 
 
+def screens(rows: Sequence[Row]) -> str:
+    """Rates of screens beside plain predictions."""
+    header = (
+        "",
+        "screen, pairs per s",
+        "plain",
+        "times",
+        "all pairs of the genes at this rate, min",
+        "peak MiB",
+    )
+    lines = []
+    for row in rows:
+        if "failed" in row:
+            lines.append((row["config"], row["failed"], *[""] * (len(header) - 2)))
+            continue
+        rate, plain, n = row["pairs_per_second"], row["plain_per_second"], row["genes"]
+        minutes, peak = n * (n - 1) / 2 / rate / 60, row["peak_bytes"] / 2**20
+        numbers = (f"{rate:,.0f}", f"{plain:,.0f}", _ratio(rate, plain), f"{minutes:.2g}", f"{peak:,.0f}")
+        lines.append((row["config"], *numbers))
+    return f"### screens\n\n{markdown(header, lines)}"
+
+
 def markdown(header: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
     table = [header, ["---"] * len(header), *lines]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in table)

@@ -1,0 +1,68 @@
+"""A screen beside plain predictions, `Predictor.predict_table` of genotypes in random order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gi_jax.config import load_config
+from gi_jax.data.genotype_table import GenotypeTable
+from gi_jax.data.transforms import LabelTransform
+from gi_jax.models import build_model
+from gi_jax.predict import ModelBundle, Predictor, Screen
+from gi_jax.predict.cell import load_genes, load_graph, network_fingerprints
+from gi_jax.train.state import init_variables
+from tests.benchmarks.measure import peak_bytes, timed
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+NUM_GENES = 1_000  # of the screen: 499,500 pairs
+NUM_PLAIN = 16_384  # pairs predicted in random order
+
+
+def screen(config: str) -> dict[str, Any]:
+    """Pairs per second of an untrained model of a configuration, on the bundled networks."""
+    predictor = _untrained(CONFIGS / f"{config}.yaml")
+    rng = np.random.default_rng(0)
+    chosen = np.sort(rng.choice(len(predictor.bundle.genes), NUM_GENES, replace=False))
+    names = predictor.bundle.genes.names(chosen)
+
+    def run() -> int:
+        work = Screen(predictor, names)
+        return max(work.run())
+
+    timed(run)  # compiles
+    seconds, pairs = timed(run)
+    first, second = np.triu_indices(NUM_GENES, 1)
+    some = rng.choice(len(first), NUM_PLAIN, replace=False)
+    genes = np.stack([chosen[first[some]], chosen[second[some]]], axis=1).astype(np.int32)
+    nothing = np.full(NUM_PLAIN, np.nan)
+    table = GenotypeTable(
+        genes,
+        np.full(NUM_PLAIN, 2, np.int32),
+        nothing,
+        nothing,
+        np.zeros(NUM_PLAIN, np.int32),
+        ("query",),
+        len(predictor.bundle.genes),
+    )
+    screened_peak = peak_bytes()
+    timed(lambda: predictor.predict_table(table))
+    plain, _ = timed(lambda: predictor.predict_table(table))
+    return {
+        "pairs_per_second": pairs / seconds,
+        "plain_per_second": NUM_PLAIN / plain,
+        "genes": len(predictor.bundle.genes),
+        "peak_bytes": screened_peak,
+    }
+
+
+def _untrained(path: Path) -> Predictor:
+    config = load_config(path, ()).config
+    genes = load_genes(config.data)
+    graph, _ = load_graph(config, genes)
+    model = build_model(config.model, len(genes), graph.names)
+    variables = init_variables(model, graph, config.seed)
+    unscaled = LabelTransform("identity", (0.0,), (1.0,))
+    return Predictor(ModelBundle(config, genes, unscaled, network_fingerprints(graph), variables), graph)
