@@ -60,7 +60,9 @@ class Norm(nn.Module):
         for name, values in (("mean", moments.mean), ("variance", unbiased)):
             running = self.get_variable("batch_stats", name)
             for value in values:
-                running = running.at[index].set((1 - MOMENTUM) * running[index] + MOMENTUM * value)
+                own = (1 - MOMENTUM) * running[index] + MOMENTUM * value
+                # Set at no index would need a constant without entries, see `gi_jax.ops.changed_rows`.
+                running = running.at[index].set(own) if index else own
             self.put_variable("batch_stats", name, running)
 
 

@@ -177,7 +177,9 @@ def _region(sizes: Sequence[int]) -> tuple[Array, Array]:
     # From an iota at run time: a constant of this length would be folded for seconds at compile time.
     ends = np.cumsum(sizes)
     entry = jnp.arange(int(ends[-1]), dtype=jnp.int32)
-    region = (entry[:, None] >= jnp.asarray(ends[:-1], jnp.int32)).sum(axis=1, dtype=jnp.int32)
+    # The last end is never reached, but without it a single network would compare with no number at all,
+    # and a constant of no entries ends JAX 0.11 in its compiler when a batch is dealt among devices.
+    region = (entry[:, None] >= jnp.asarray(ends, jnp.int32)).sum(axis=1, dtype=jnp.int32)
     return region, jnp.asarray(ends - np.asarray(sizes), jnp.int32)
 
 
