@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -52,7 +53,7 @@ def screen(
 
     The result is a table with the columns `genes` and `prediction`, lowest first, for an ensemble
     `prediction_std`, and with --measured `measured`, the mean of the measured scores, empty where there is
-    none. Ctrl-C ends early with what has been found so far.
+    none. Ctrl-C or SIGTERM ends early with what has been found so far.
     """
     speak = Console(stderr=True, highlight=False)
     if not out.parent.is_dir():  # before hours of work
@@ -74,6 +75,7 @@ def screen(
         speak.print(note, soft_wrap=True)
     work = Screen(predictor, names, size=size, including=fixed, top=top, study=study)
     speak.print(f"{work.num_genotypes:,} genotypes of {size} genes to predict", soft_wrap=True)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     done = run_shown(work, speak)
     found = work.found()
     columns = {

@@ -20,7 +20,7 @@ from gi_jax.predict.predictor import Predictor, mean_and_spread
 from gi_jax.predict.tiles import Tile, TileNeeds, tiles
 
 SIDE = 64  # of a tile, where its genotypes cost little beside its single deletions and the wildtype
-COMPUTED = 1 << 18  # changed rows that a tile may have, all networks together
+COMPUTED = 1 << 18  # changed rows that a tile may have, all networks and members together
 LISTED = 1 << 22  # receivers that a tile may look at
 MOST = 10**9  # genotypes of a screen: half a day at the rates of a small model
 
@@ -111,21 +111,20 @@ class Screen:
         return self._extremes.found()
 
     def _plan(self, pool: np.ndarray, free: int, fixed: np.ndarray) -> list[Step]:
-        graph, bundle = self.predictor.graph, self.predictor.bundle
-        config = bundle.config.model
-        lists, shares = lists_changed_rows(config), shares_single_deletions(config)
+        graph, config = self.predictor.graph, self.predictor.model.config
+        shares = shares_single_deletions(config)
         all_rows = config.num_layers > 0 and not shares
-        side = math.isqrt(bundle.config.data_module.batch_size) if all_rows else SIDE
-        if not lists:
+        side = math.isqrt(self.predictor.bundle.config.data_module.batch_size) if all_rows else SIDE
+        if not lists_changed_rows(config):
             return [Step(tile, side * side, None) for tile in tiles(pool, free, fixed, side, graph.num_genes)]
         needs = TileNeeds(graph, share=shares)
         # Genes with many edges come together, so that few tiles need much room.
         pool = pool[np.argsort(needs.reach.bounds[pool].sum(axis=1), kind="stable")]
         planned, most = [], {}
         for tile in tiles(pool, free, fixed, side, graph.num_genes):
-            for part, need in _small_enough(tile, needs):
+            for part, need in _small_enough(tile, needs, COMPUTED // self.predictor.num_members):
                 # Tiles of like size and needs share a program: powers of 4 and of 8.
-                batch_size = 4 ** max(2, ((part.size - 1).bit_length() + 1) // 2)
+                batch_size = 4 ** max(2, ((part.size - 1).bit_length() + 1) // 2) if shares else side * side
                 kind = batch_size, _computed(*need[:2]).bit_length() // 3
                 planned.append((part, kind))
                 before = most.get(kind, need)
@@ -198,15 +197,17 @@ class _Extremes:
         self.parts, self.held = [jax.tree.map(lambda a: a[order], found)], len(order)
 
 
-def _small_enough(tile: Tile, needs: TileNeeds) -> Iterator[tuple[Tile, tuple[np.ndarray, np.ndarray, int]]]:
+def _small_enough(
+    tile: Tile, needs: TileNeeds, computed: int
+) -> Iterator[tuple[Tile, tuple[np.ndarray, np.ndarray, int]]]:
     """A tile, or its parts, so that none has more rows than memory is meant for; and what each needs."""
     need = needs(tile)
     listed = (need[0] + need[1])[: len(need[0]) // 2].sum()
-    if tile.size == 1 or (_computed(*need[:2]) <= COMPUTED and listed <= LISTED):
+    if tile.size == 1 or (_computed(*need[:2]) <= computed and listed <= LISTED):
         yield tile, need
     else:
         for part in tile.parts():
-            yield from _small_enough(part, needs)
+            yield from _small_enough(part, needs, computed)
 
 
 def _computed(need: np.ndarray, singles: np.ndarray) -> int:

@@ -82,6 +82,23 @@ def test_a_screen_has_the_predictions_of_every_genotype(
     assert found.std is None
 
 
+def test_other_statistics_than_the_trained_ones_are_respected(
+    small_config: RunConfig, small_tiles: None
+) -> None:
+    trained = predictor(small_config)  # with statistics per node, where single deletions are shared
+    used = Predictor(trained.bundle, trained.graph, norm_statistics="genotype")
+    work = Screen(used, GENES, study="two")
+    list(work.run())
+    found = work.found()
+    by_predict = used.predict([used.bundle.genes.names(row) for row in found.genes], study="two")
+    np.testing.assert_allclose(found.score, by_predict, rtol=2e-5, atol=1e-5)
+    assert not np.allclose(found.score, np.sort(trained.predict(_pairs(), study="two")), rtol=1e-3)
+
+
+def _pairs() -> list[list[str]]:
+    return [list(pair) for pair in itertools.combinations(GENES, 2)]
+
+
 def test_the_extremes_are_the_lowest_and_the_highest(small_config: RunConfig, small_tiles: None) -> None:
     used = predictor(small_config)
     everything, few = (Screen(used, GENES, top=top, study="one") for top in (1000, 3))
