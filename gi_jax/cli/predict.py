@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from gi_jax.cli.score_table import score_table
 from gi_jax.cli.setting import use_compilation_cache
 from gi_jax.data.genotype_files import genotypes_from_names, load_query_genotypes
 from gi_jax.errors import GiJaxError
@@ -58,14 +59,8 @@ def predict(
     for note in predictor.notes:
         speak.print(note, soft_wrap=True)
     members = predictor.predict_members(table if study is None else replace(table, studies=(study,)))
-    columns = {"prediction": members.mean(axis=0)}
-    if len(members) > 1:
-        columns["prediction_std"] = mean_and_spread(members).std
-    lines = ["\t".join(("genes", *columns))]
-    for genotype, *values in zip(table.genes, *columns.values(), strict=True):
-        names = ",".join(bundle.genes.names(genotype))
-        lines.append("\t".join((names, *(f"{value:.6g}" for value in values))))
-    text = "\n".join(lines) + "\n"
+    std = mean_and_spread(members).std if len(members) > 1 else None
+    text = score_table(bundle.genes, table.genes, members.mean(axis=0), std)
     if out is None:
         sys.stdout.write(text)
     else:

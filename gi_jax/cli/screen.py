@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from gi_jax.cli.score_table import score_table
 from gi_jax.cli.setting import use_compilation_cache
 from gi_jax.data.gene_list import load_gene_list
 from gi_jax.data.genotype_files import load_genotypes
@@ -66,7 +67,7 @@ def screen(
     if measured or measured_genes:
         keep = genotype_filter(bundle.config)
         table, _ = load_genotypes(bundle.genes, bundle.config.data.genotypes, keep=keep)
-        known = measured_scores(table)
+        known = measured_scores(table) if measured else {}
         if measured_genes:
             names = bundle.genes.names(np.unique(table.genes))
     fixed = [name for name in including.split(",") if name.strip()]
@@ -78,17 +79,10 @@ def screen(
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
     done = run_shown(work, speak)
     found = work.found()
-    columns = {
-        "genes": [",".join(bundle.genes.names(genotype)) for genotype in found.genes],
-        "prediction": [f"{score:.6g}" for score in found.score],
-    }
-    if found.std is not None:
-        columns["prediction_std"] = [f"{std:.6g}" for std in found.std]
+    more = {}
     if measured:
-        scores = (known.get(gene_set(genotype, len(bundle.genes))) for genotype in found.genes)
-        columns["measured"] = ["" if score is None else f"{score:.6g}" for score in scores]
-    rows = [tuple(columns), *zip(*columns.values(), strict=True)]
-    out.write_text("".join("\t".join(row) + "\n" for row in rows))
+        more["measured"] = [known.get(gene_set(genotype, len(bundle.genes))) for genotype in found.genes]
+    out.write_text(score_table(bundle.genes, found.genes, found.score, found.std, more))
     if done < work.num_genotypes:
         speak.print(f"stopped after {done:,} genotypes; the extremes of these are in {out}", soft_wrap=True)
         raise typer.Exit(130)

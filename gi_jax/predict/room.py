@@ -26,5 +26,9 @@ def choose_capacity(
     """
     if needs is None:
         return None
-    capacity = needs.capacity(need)
+    return if_it_pays(needs.capacity(need), num_genes, batch_size)
+
+
+def if_it_pays(capacity: Capacity, num_genes: int, batch_size: int) -> Capacity | None:
+    """The capacity, or None where computing all rows of a batch costs no more."""
     return capacity if 2 * capacity.union < num_genes * batch_size else None

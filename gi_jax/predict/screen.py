@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -17,6 +18,7 @@ from gi_jax.ops.capacity import room
 from gi_jax.ops.changed_rows import Capacity
 from gi_jax.predict.forward import forward_batch
 from gi_jax.predict.predictor import Predictor, mean_and_spread
+from gi_jax.predict.room import if_it_pays
 from gi_jax.predict.tiles import Tile, TileNeeds, tiles
 
 SIDE = 64  # of a tile, where its genotypes cost little beside its single deletions and the wildtype
@@ -73,9 +75,9 @@ class Screen:
     ) -> None:
         self.predictor, self.top = predictor, top
         self.study = predictor.bundle.transform.study_codes((study or "query",))
-        names, known = predictor.bundle.genes, range(len(predictor.bundle.genes))
+        names = predictor.bundle.genes
         fixed = _distinct([names.index(name) for name in including], including)
-        chosen = list(known) if genes is None else _distinct([names.index(name) for name in genes], genes)
+        chosen = range(len(names)) if genes is None else _distinct([names.index(g) for g in genes], genes)
         pool = np.setdiff1d(np.array(chosen, np.int64), fixed)
         free = size - len(fixed)
         if free < 1 or len(pool) < free:
@@ -96,13 +98,10 @@ class Screen:
 
     def run(self) -> Iterator[int]:
         """Predicts; yields, again and again, how many genotypes are done."""
-        waiting, done = deque(), 0
-        for step in self._steps:
-            waiting.append((step.tile, self._start(step)))
-            if len(waiting) > 1:  # the device computes one tile while the host looks at the one before
-                done += self._finish(*waiting.popleft())
-                yield done
-        while waiting:
+        started, done = map(self._start, self._steps), 0
+        waiting = deque(itertools.islice(started, 1))
+        while waiting:  # the device computes one tile while the host looks at the one before
+            waiting.extend(itertools.islice(started, 1))
             done += self._finish(*waiting.popleft())
             yield done
 
@@ -129,20 +128,20 @@ class Screen:
                 planned.append((part, kind))
                 before = most.get(kind, need)
                 most[kind] = tuple(np.maximum(a, b) for a, b in zip(before, need, strict=True))
-        rooms = {}
-        for kind, (need, singles, num_singles) in most.items():
-            capacity = room(need, singles, int(num_singles))
-            pays = shares or 2 * capacity.union < graph.num_genes * kind[0]
-            rooms[kind] = capacity if pays else None
+        rooms = {
+            kind: if_it_pays(room(need, singles, int(num_singles)), graph.num_genes, kind[0])
+            for kind, (need, singles, num_singles) in most.items()
+        }
         return [Step(tile, kind[0], rooms[kind]) for tile, kind in planned]
 
-    def _start(self, step: Step) -> jax.Array:
+    def _start(self, step: Step) -> tuple[np.ndarray, jax.Array]:
+        """The genotypes of a step, and their labels as soon as they are there."""
         genes, n = step.tile.genotypes(), self.predictor.graph.num_genes
         filled = np.full((step.batch_size, genes.shape[1]), n, np.int32)
         filled[: len(genes)] = genes
         valid = np.arange(step.batch_size) < len(genes)
         batch = GenotypeBatch(filled, (filled < n).sum(axis=1, dtype=np.int32), valid)
-        return forward_batch(
+        labels = forward_batch(
             self.predictor.bundle.variables,
             self.predictor.graph,
             batch,
@@ -150,11 +149,11 @@ class Screen:
             capacity=step.capacity,
             stacked=self.predictor.num_members > 1,
         )
+        return genes, labels
 
-    def _finish(self, tile: Tile, labels: jax.Array) -> int:
-        members = np.asarray(labels, np.float64).reshape(self.predictor.num_members, -1)[:, : tile.size]
-        members = self.predictor.bundle.transform.inverse(members, np.resize(self.study, tile.size))
-        genes = tile.genotypes()
+    def _finish(self, genes: np.ndarray, labels: jax.Array) -> int:
+        members = np.asarray(labels, np.float64).reshape(self.predictor.num_members, -1)[:, : len(genes)]
+        members = self.predictor.bundle.transform.inverse(members, np.resize(self.study, len(genes)))
         if not np.isfinite(members).all():
             bad = genes[np.argmin(np.isfinite(members).all(axis=0))]
             names = ",".join(self.predictor.bundle.genes.names(bad))
@@ -163,7 +162,7 @@ class Screen:
             )
         std = mean_and_spread(members).std if len(members) > 1 else None
         self._extremes.add(Found(genes, members.mean(axis=0), std))
-        return tile.size
+        return len(genes)
 
 
 class _Extremes:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gi_jax.config import load_config
-from gi_jax.data.genotype_table import GenotypeTable
+from gi_jax.data.genotype_files import genotypes_from_names
 from gi_jax.data.transforms import LabelTransform
 from gi_jax.models import build_model
 from gi_jax.predict import ModelBundle, Predictor, Screen
@@ -36,17 +36,8 @@ def screen(config: str) -> dict[str, Any]:
     seconds, pairs = timed(run)
     first, second = np.triu_indices(NUM_GENES, 1)
     some = rng.choice(len(first), NUM_PLAIN, replace=False)
-    genes = np.stack([chosen[first[some]], chosen[second[some]]], axis=1).astype(np.int32)
-    nothing = np.full(NUM_PLAIN, np.nan)
-    table = GenotypeTable(
-        genes,
-        np.full(NUM_PLAIN, 2, np.int32),
-        nothing,
-        nothing,
-        np.zeros(NUM_PLAIN, np.int32),
-        ("query",),
-        len(predictor.bundle.genes),
-    )
+    pairs_of_names = [f"{names[i]},{names[j]}" for i, j in zip(first[some], second[some], strict=True)]
+    table = genotypes_from_names(predictor.bundle.genes, pairs_of_names)
     screened_peak = peak_bytes()
     timed(lambda: predictor.predict_table(table))
     plain, _ = timed(lambda: predictor.predict_table(table))
