@@ -27,6 +27,8 @@ class Adjacency:
     indptr_t: Array  # [N + 1] int32, row starts by sender
     senders_t: Array  # [E] int32, non-decreasing, the sender of each entry of `receivers_t`
     receivers_t: Array  # [E] int32, grouped by sender
+    order_t: Array  # [E] int32, the entry of `senders` that each entry of `receivers_t` is
+    multiplicity: Array  # [E] int32, how often the edge of each entry of `senders` occurs
     dense: Array | None = None  # [N, N] edge counts
     backend: str = struct.field(pytree_node=False, default="segment")
 
@@ -87,6 +89,8 @@ def compressed_rows(senders: np.ndarray, receivers: np.ndarray, num_genes: int) 
         )
     by_receiver = np.lexsort((senders, receivers))
     by_sender = np.lexsort((receivers, senders))
+    position = np.empty(senders.size, np.int32)  # of every given edge among the rows' entries
+    position[by_receiver] = np.arange(senders.size, dtype=np.int32)
     return Adjacency(
         indptr=_row_starts(receivers, num_genes),
         senders=senders[by_receiver],
@@ -94,12 +98,20 @@ def compressed_rows(senders: np.ndarray, receivers: np.ndarray, num_genes: int) 
         indptr_t=_row_starts(senders, num_genes),
         senders_t=senders[by_sender],
         receivers_t=receivers[by_sender],
+        order_t=position[by_sender],
+        multiplicity=_multiplicity(senders[by_receiver], receivers[by_receiver]),
     )
 
 
 def _row_starts(rows: np.ndarray, num_genes: int) -> np.ndarray:
     counts = np.bincount(rows, minlength=num_genes)
     return np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+
+
+def _multiplicity(senders: np.ndarray, receivers: np.ndarray) -> np.ndarray:
+    edges = receivers.astype(np.int64) << 32 | senders
+    _, entry, count = np.unique(edges, return_inverse=True, return_counts=True)
+    return count[entry].astype(np.int32)
 
 
 def cell_graph(edges: Mapping[str, np.ndarray], num_genes: int) -> CellGraph:

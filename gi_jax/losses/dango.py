@@ -12,12 +12,12 @@ from jax import Array
 from gi_jax.data.networks import Adjacency, CellGraph
 from gi_jax.errors import GiJaxError
 from gi_jax.losses.log_cosh import log_cosh
-
-EDGE_BLOCK = 65_536  # edges whose [edges, H] rows are in memory at a time
+from gi_jax.ops.edge_products import edge_products
+from gi_jax.ops.spmm import spmm
 
 
 def reconstruction_loss(
-    embeddings: Array, weight: Array, bias: Array, adjacency: Adjacency, zero_weight: Array | float
+    embeddings: Array, weight: Array, bias: Array, adjacency: Adjacency, zero_weight: float
 ) -> Array:
     """Weighted mean squared error of one network's reconstructed adjacency, without any `[N, N]` array.
 
@@ -25,8 +25,9 @@ def reconstruction_loss(
 
         loss = ( sum over T = 0 of lambda R^2 + sum over T > 0 of (R - T)^2 ) / N^2
 
-    Since the sum of `R^2` over all entries is `<[E 1]^T [E 1], [W; b] [W; b]^T>`, only the entries of
-    edges are ever evaluated, a block of them at a time: O(N H^2 + E H) instead of O(N^2 H).
+    The sum of `R^2` over all entries is `<E^T E, W W^T> + 2 (1 E) . (W b) + N b . b`, that of `R` over
+    edges comes from one sparse product, and only where lambda is not 1 is `R` evaluated, at the entries
+    of edges: O(N H^2 + E H) instead of O(N^2 H).
 
     Args:
       embeddings: E, `[N, H]`.
@@ -39,50 +40,22 @@ def reconstruction_loss(
 
     Source: Zhang et al., DANGO, 2020; torchcell 1.8.4, `DangoLoss.compute_weighted_mse_loss`.
     """
-    ones = jnp.ones_like(embeddings[:, :1])
-    rows = jnp.concatenate([embeddings, ones], axis=1)  # [N, H + 1]
-    columns = jnp.concatenate([weight, bias[None, :]], axis=0).T  # [N, H + 1]
-    gram = partial(jnp.einsum, "nh,nk->hk", precision=jax.lax.Precision.HIGHEST)
-    everywhere = zero_weight * jnp.sum(gram(rows, rows) * gram(columns, columns))
+    product = partial(jnp.einsum, precision=jax.lax.Precision.HIGHEST)
+    squares = jnp.sum(product("nh,nk->hk", embeddings, embeddings) * product("hn,kn->hk", weight, weight))
+    mixed = product("h,hn,n->", embeddings.sum(axis=0), weight, bias)
+    everywhere = squares + 2.0 * mixed + adjacency.num_genes * jnp.sum(bias**2)
 
-    count = _multiplicity(adjacency).astype(rows.dtype)  # [E]
     # An entry with T edges is met T times: each adds a T-th of (R - T)^2 - lambda R^2.
-    quadratic = (1.0 - zero_weight) / count
-    at_edges = _edge_sum(rows, columns, adjacency.senders, adjacency.receivers, quadratic) + jnp.sum(count)
-    return (everywhere + at_edges) / adjacency.num_genes**2
-
-
-def _multiplicity(adjacency: Adjacency) -> Array:
-    """How often the edge of each entry occurs, `[E]`; equal edges are neighbours in row order."""
-    senders, receivers = jnp.asarray(adjacency.senders), jnp.asarray(adjacency.receivers)
-    if not adjacency.num_edges:
-        return jnp.zeros(0, jnp.int32)
-    changes = (senders[1:] != senders[:-1]) | (receivers[1:] != receivers[:-1])
-    edge = jnp.arange(adjacency.num_edges)
-    first = jax.lax.cummax(jnp.where(jnp.concatenate([jnp.ones(1, bool), changes]), edge, 0))
-    end = jnp.where(jnp.concatenate([changes, jnp.ones(1, bool)]), edge + 1, adjacency.num_edges)
-    return jax.lax.cummin(end, reverse=True) - first
-
-
-def _edge_sum(rows: Array, columns: Array, senders: Array, receivers: Array, quadratic: Array) -> Array:
-    """Sum over edges of `quadratic R^2 - 2 R`, with `R = rows[sender] . columns[receiver]`."""
-    edges = senders.shape[0]
-    blocks = max(-(-edges // EDGE_BLOCK), 1)
-    padding = blocks * -(-edges // blocks) - edges
-
-    def blocked(x: Array) -> Array:
-        return jnp.pad(x, (0, padding)).reshape(blocks, -1)
-
-    # Rebuilding a block's rows in the backward pass costs a gather, keeping them all E * H numbers.
-    @jax.checkpoint
-    def block_sum(total: Array, block: tuple[Array, ...]) -> tuple[Array, None]:
-        sender, receiver, square, linear = block
-        value = jnp.sum(rows[sender] * columns[receiver], axis=1)  # [edges of a block]
-        return total + jnp.sum((square * value - linear) * value), None
-
-    linear = jnp.full(quadratic.shape, 2.0, rows.dtype)
-    xs = tuple(blocked(x) for x in (senders, receivers, quadratic, linear))
-    return jax.lax.scan(block_sum, jnp.zeros((), rows.dtype), xs)[0]
+    columns = weight.T  # [N, H]
+    if zero_weight == 1.0:
+        over_edges = jnp.sum(columns * spmm(adjacency, embeddings))
+        at_edges = -2.0 * (over_edges + jnp.sum(bias * jnp.diff(adjacency.indptr)))
+    else:
+        value = edge_products(adjacency, embeddings, columns) + bias[adjacency.receivers]  # [E]
+        quadratic = (1.0 - zero_weight) / adjacency.multiplicity.astype(value.dtype)
+        at_edges = jnp.sum((quadratic * value - 2.0) * value)
+    constant = jnp.sum(adjacency.multiplicity)
+    return (zero_weight * everywhere + at_edges + constant) / adjacency.num_genes**2
 
 
 def mean_reconstruction_loss(
@@ -100,9 +73,10 @@ def mean_reconstruction_loss(
       names: the networks of the model; one that is not in `graph` is left out.
       zero_weights: lambda by network, 1 for one that is not named (torchcell `lambda_values`).
     """
+    parts = zip(names, *map(jnp.unstack, (embeddings, weight, bias)), strict=True)
     losses = [
-        reconstruction_loss(embeddings[g], weight[g], bias[g], graph[name], zero_weights.get(name, 1.0))
-        for g, name in enumerate(names)
+        reconstruction_loss(*own, graph[name], zero_weights.get(name, 1.0))
+        for name, *own in parts
         if name in graph
     ]
     return sum(losses, jnp.zeros((), embeddings.dtype)) / max(len(losses), 1)

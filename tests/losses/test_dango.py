@@ -13,8 +13,8 @@ from safetensors.numpy import load_file
 
 from gi_jax.data.networks import cell_graph
 from gi_jax.errors import GiJaxError
-from gi_jax.losses import dango
 from gi_jax.losses.dango import alpha_schedule, dango_loss, mean_reconstruction_loss, reconstruction_loss
+from gi_jax.ops.spmm import with_backend
 from tests.losses.quick import quick_jit
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -69,11 +69,9 @@ def test_recorded_losses_and_reconstruction_gradients(case: str) -> None:
             assert (name in graphs.files) == bool(np.any(found))
 
 
+@pytest.mark.parametrize("backend", ["bcsr", "segment"])
 @pytest.mark.parametrize("zero_weight", [0.1, 1.0])
-def test_blocks_of_edges_give_the_dense_loss_with_repeated_edges_and_self_loops(
-    zero_weight: float, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(dango, "EDGE_BLOCK", 7)
+def test_the_dense_loss_with_repeated_edges_and_self_loops(zero_weight: float, backend: str) -> None:
     rng = np.random.default_rng(0)
     genes, channels = 9, 3
     edges = rng.integers(0, genes, size=(2, 30))
@@ -88,7 +86,7 @@ def test_blocks_of_edges_give_the_dense_loss_with_repeated_edges_and_self_loops(
         return jnp.mean(jnp.where(target == 0, zero_weight, 1.0) * error)
 
     with jax.enable_x64(True):
-        network = cell_graph({"a": edges}, genes)["a"]
+        network = with_backend(cell_graph({"a": edges}, genes), backend)["a"]
         parts = tuple(map(jnp.array, parts))
         expected = quick_jit(jax.value_and_grad(dense, (0, 1, 2)))(*parts)
         found = jax.value_and_grad(lambda *p: reconstruction_loss(*p, network, zero_weight), (0, 1, 2))(
