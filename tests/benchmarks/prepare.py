@@ -25,31 +25,19 @@ SUM: dict[str, Any] = {
 }
 MODELS: dict[str, dict[str, Any]] = {
     "sum": SUM,
-    "pairwise": {
-        "norm_statistics": "batch",
-        "num_layers": 3,
-        "gene_encoder_config": {
-            "graph_aggregation_method": "pairwise_interaction",
-            "gin_num_layers": 4,
-            "graph_aggregation_config": {
-                "pairwise_num_layers": 2,
-                "pairwise_hidden_dim": 32,
-                "aggregation_norm": "layer",
-            },
-        },
-        "local_predictor_config": {"num_heads": 8, "num_attention_layers": 2, "combination_method": "concat"},
-    },
     "one_layer": SUM | {"norm_statistics": "node", "num_layers": 1},
 }
 
 
 def model_config(workload: Workload) -> ModelConfig:
-    """The model of a case; that of a profile is the `model:` block of its configuration file."""
+    """The model of a case: that of a configuration file for `pairwise` and the profiles."""
     if workload.case in MODELS:
         config = build(ModelConfig, MODELS[workload.case], "model", ModelConfig, [])
     else:
         config = load_config(CONFIGS / f"{workload.case}.yaml").config.model
     changes: dict[str, Any] = {"hidden_channels": workload.channels, "num_layers": workload.layers}
+    if workload.case == "pairwise":
+        changes["norm_statistics"] = "batch"
     if not workload.local:
         changes["local_predictor_config"] = replace(config.local_predictor_config, use_local_predictor=False)
     return replace(config, **{key: value for key, value in changes.items() if value is not None})
