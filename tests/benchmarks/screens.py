@@ -10,11 +10,9 @@ import numpy as np
 from gi_jax.config import load_config
 from gi_jax.data.genotype_files import genotypes_from_names
 from gi_jax.data.transforms import LabelTransform
-from gi_jax.models import build_model
-from gi_jax.predict import ModelBundle, Predictor, Screen
-from gi_jax.predict.cell import load_genes, load_graph, network_fingerprints
-from gi_jax.train.state import init_variables
+from gi_jax.predict import Screen
 from tests.benchmarks.measure import peak_bytes, timed
+from tests.untrained import untrained
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 NUM_GENES = 1_000  # of the screen: 499,500 pairs
@@ -23,7 +21,8 @@ NUM_PLAIN = 16_384  # pairs predicted in random order
 
 def screen(config: str) -> dict[str, Any]:
     """Pairs per second of an untrained model of a configuration, on the bundled networks."""
-    predictor = _untrained(CONFIGS / f"{config}.yaml")
+    unscaled = LabelTransform("identity", (0.0,), (1.0,))
+    predictor = untrained(load_config(CONFIGS / f"{config}.yaml", ()).config, unscaled)
     rng = np.random.default_rng(0)
     chosen = np.sort(rng.choice(len(predictor.bundle.genes), NUM_GENES, replace=False))
     names = predictor.bundle.genes.names(chosen)
@@ -47,13 +46,3 @@ def screen(config: str) -> dict[str, Any]:
         "genes": len(predictor.bundle.genes),
         "peak_bytes": screened_peak,
     }
-
-
-def _untrained(path: Path) -> Predictor:
-    config = load_config(path, ()).config
-    genes = load_genes(config.data)
-    graph, _ = load_graph(config, genes)
-    model = build_model(config.model, len(genes), graph.names)
-    variables = init_variables(model, graph, config.seed)
-    unscaled = LabelTransform("identity", (0.0,), (1.0,))
-    return Predictor(ModelBundle(config, genes, unscaled, network_fingerprints(graph), variables), graph)

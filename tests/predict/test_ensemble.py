@@ -5,35 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from conversion.convert import folder_to_torch
 from gi_jax import GiJaxError, Predictor, load_model
 from gi_jax.config import RunConfig
-from gi_jax.data.transforms import LabelTransform
-from gi_jax.models import build_model
 from gi_jax.predict import ModelBundle, load_bundle, save_bundle
-from gi_jax.predict.cell import load_genes, load_graph, network_fingerprints
-from gi_jax.train.state import init_variables
+from tests.untrained import untrained
 
 K = 3
-TRANSFORM = LabelTransform("standard", (0.5, 10.0), (2.0, 3.0), ("one", "two"))
 GENOTYPES = ["G03,G07", "G12", "G00,G10,G20"]
 
 
 @pytest.fixture(scope="module")
 def bundle(small_config: RunConfig) -> ModelBundle:
     """Three untrained models of `tiny.yaml`, stacked, whose labels have a scale per study."""
-    genes = load_genes(small_config.data)
-    graph, _ = load_graph(small_config, genes)
-    model = build_model(small_config.model, len(genes), graph.names)
-    members = [init_variables(model, graph, seed) for seed in range(K)]
-    variables = jax.tree.map(lambda *leaves: jnp.stack(leaves), *members)
-    config = replace(small_config, ensemble=K)
-    return ModelBundle(config, genes, TRANSFORM, network_fingerprints(graph), variables)
+    return untrained(replace(small_config, ensemble=K)).bundle
 
 
 def test_mean_and_standard_deviation_are_those_of_the_members(bundle: ModelBundle, tmp_path: Path) -> None:

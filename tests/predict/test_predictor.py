@@ -14,24 +14,15 @@ import pytest
 from gi_jax import GiJaxError, Predictor, load_model
 from gi_jax.config import RunConfig
 from gi_jax.data.genotypes import genotype_batch
-from gi_jax.data.transforms import LabelTransform
-from gi_jax.models import build_model
 from gi_jax.predict import ModelBundle, load_bundle, save_bundle
-from gi_jax.predict.cell import load_genes, load_graph, network_fingerprints
 from gi_jax.predict.forward import forward_batch
-from gi_jax.train.state import init_variables
-
-TRANSFORM = LabelTransform("standard", (0.5, 10.0), (2.0, 3.0), ("one", "two"))
+from tests.untrained import untrained
 
 
 @pytest.fixture(scope="module")
 def bundle(small_config: RunConfig) -> ModelBundle:
     """An untrained model of `tiny.yaml` whose labels have a scale per study."""
-    genes = load_genes(small_config.data)
-    graph, _ = load_graph(small_config, genes)
-    model = build_model(small_config.model, len(genes), graph.names)
-    variables = init_variables(model, graph, seed=1)
-    return ModelBundle(small_config, genes, TRANSFORM, network_fingerprints(graph), variables)
+    return untrained(small_config).bundle
 
 
 @pytest.fixture

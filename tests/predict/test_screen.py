@@ -6,21 +6,15 @@ import itertools
 import math
 from dataclasses import replace
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from gi_jax import GiJaxError, Predictor, Screen
 from gi_jax.config import RunConfig
-from gi_jax.data.transforms import LabelTransform
-from gi_jax.models import build_model
-from gi_jax.predict import ModelBundle
 from gi_jax.predict import screen as screen_module
-from gi_jax.predict.cell import load_genes, load_graph, network_fingerprints
-from gi_jax.train.state import init_variables
+from tests.untrained import untrained
 
-TRANSFORM = LabelTransform("standard", (0.5, 10.0), (2.0, 3.0), ("one", "two"))
 GENES = [f"G{i:02}" for i in (0, 3, 4, 7, 11, 12, 19, 20, 21, 28, 29)]
 MODELS = {
     "single deletions shared": {},
@@ -30,14 +24,7 @@ MODELS = {
 
 
 def predictor(config: RunConfig, members: int = 1, **model: object) -> Predictor:
-    """An untrained model of `tiny.yaml` whose labels have a scale per study."""
-    config = replace(config, ensemble=members, model=replace(config.model, **model))
-    genes = load_genes(config.data)
-    graph, _ = load_graph(config, genes)
-    built = build_model(config.model, len(genes), graph.names)
-    variables = [init_variables(built, graph, seed) for seed in range(members)]
-    stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *variables) if members > 1 else variables[0]
-    return Predictor(ModelBundle(config, genes, TRANSFORM, network_fingerprints(graph), stacked), graph)
+    return untrained(replace(config, ensemble=members, model=replace(config.model, **model)))
 
 
 @pytest.fixture
