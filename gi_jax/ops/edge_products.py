@@ -6,10 +6,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.custom_batching import sequential_vmap
-from jax.experimental import sparse
 
 from gi_jax.data.networks import Adjacency
-from gi_jax.ops.segment import segment_sum
+from gi_jax.ops.spmm import sparse_product
 
 # Edges whose rows are gathered at a time: on a CPU as many as the caches of a core hold, five times as
 # fast as all at once; elsewhere few turns count for more.
@@ -35,7 +34,7 @@ def edge_products(adjacency: Adjacency, left: Array, right: Array) -> Array:
     size = CPU_BLOCK if adjacency.backend == "bcsr" else BLOCK
 
     def product(edge: tuple[Array, Array]) -> Array:
-        return jnp.dot(left[edge[0]], right[edge[1]])
+        return jnp.dot(left[edge[0]], right[edge[1]], precision=jax.lax.Precision.HIGHEST)
 
     return jax.lax.map(product, (adjacency.senders, adjacency.receivers), batch_size=size)
 
@@ -48,25 +47,15 @@ def _backward(saved: tuple, cotangent: Array) -> tuple[None, Array, Array]:
     adjacency, left, right = saved
     if not adjacency.num_edges:
         return None, jnp.zeros_like(left), jnp.zeros_like(right)
-    a, transposed = adjacency, cotangent[adjacency.order_t]
-    dleft = _weighted_product(a.backend, a.indptr_t, a.receivers_t, a.senders_t, transposed, right)
-    dright = _weighted_product(a.backend, a.indptr, a.senders, a.receivers, cotangent, left)
+    dleft = _weighted(adjacency, cotangent[adjacency.order_t], right, transpose=True)
+    dright = _weighted(adjacency, cotangent, left, transpose=False)
     return None, dleft, dright
 
 
 edge_products.defvjp(_forward, _backward)
 
 
-def _weighted_product(
-    backend: str, indptr: Array, columns: Array, rows: Array, weights: Array, x: Array
-) -> Array:
-    """`out[rows[e]] += weights[e] x[columns[e]]`, `[N, H]`; entries are in the order of their rows."""
-
-    @sequential_vmap  # members of an ensemble have their own weights, which no wider product shares
-    def product(weights: Array, x: Array) -> Array:
-        if backend == "bcsr":
-            matrix = sparse.BCSR((weights, columns, indptr), shape=(x.shape[0],) * 2, indices_sorted=True)
-            return matrix @ x
-        return segment_sum(weights[:, None] * x[columns], rows, x.shape[0], indices_are_sorted=True)
-
+def _weighted(adjacency: Adjacency, weights: Array, x: Array, *, transpose: bool) -> Array:
+    # Members of an ensemble have weights of their own, which no wider product shares.
+    product = sequential_vmap(lambda w, x: sparse_product(adjacency, x, w, transpose=transpose))
     return product(weights, x)

@@ -98,17 +98,29 @@ def _product(adjacency: Adjacency | OneOf, x: Array, *, transpose: bool) -> Arra
         return jnp.zeros(x.shape, accumulator(x.dtype))
     if adjacency.backend == "dense":
         return _dense_product(adjacency.dense, x, transpose=transpose)
+    return sparse_product(adjacency, x.astype(accumulator(x.dtype)), transpose=transpose)
+
+
+def sparse_product(
+    adjacency: Adjacency, x: Array, weights: Array | None = None, *, transpose: bool = False
+) -> Array:
+    """`A @ X`, or `A^T @ X`, entry by entry and without a derivative of its own.
+
+    Args:
+      adjacency: one network, N genes and E edges; any backend but `bcsr` means `segment`.
+      x: `[N, C]`.
+      weights: `[E]`, the values of the entries, in the order of the matrix that is multiplied; 1 if None.
+    """
     n = adjacency.num_genes
     if transpose:
         indptr, columns, rows = adjacency.indptr_t, adjacency.receivers_t, adjacency.senders_t
     else:
         indptr, columns, rows = adjacency.indptr, adjacency.senders, adjacency.receivers
-    x = x.astype(accumulator(x.dtype))
     if adjacency.backend == "bcsr":
-        ones = jnp.ones(columns.shape, x.dtype)
-        matrix = sparse.BCSR((ones, columns, indptr), shape=(n, n), indices_sorted=True)
-        return matrix @ x
-    return segment_sum(x[columns], rows, n, indices_are_sorted=True)
+        values = jnp.ones(columns.shape, x.dtype) if weights is None else weights
+        return sparse.BCSR((values, columns, indptr), shape=(n, n), indices_sorted=True) @ x
+    messages = x[columns] if weights is None else weights[:, None] * x[columns]
+    return segment_sum(messages, rows, n, indices_are_sorted=True)
 
 
 def _dense_product(dense: Array, x: Array, *, transpose: bool) -> Array:
