@@ -20,6 +20,7 @@ from gi_jax.nn.graph_aggregation import CrossAttention, PairwiseInteraction
 from gi_jax.nn.mlp import ACTIVATIONS, DropoutKeys, drop_rows
 from gi_jax.nn.norms import Norm, NormParameters, normalise
 from gi_jax.ops.changed_rows import BatchChange, ChangedRows, NetworkChange
+from gi_jax.ops.genotype_rows import LEFT, find_rows, rows_anew, with_value
 from gi_jax.ops.node_states import NodeStates
 from gi_jax.ops.norm import Moments, RowSelection
 from gi_jax.ops.segment import segment_sum
@@ -116,7 +117,9 @@ class EncoderLayer(nn.Module):
             outputs, wildtypes, moments = _in_turn(transform, take, branches, turns, rows, summed, self.remat)
         else:
             transformed = [
-                transform(branch, gin_aggregate(network, branch.convolution.eps, states, keep, lost))
+                transform(
+                    branch, gin_aggregate(network, branch.convolution.eps, states, keep, lost, change.genes)
+                )
                 for branch, network, lost in zip(branches, networks, changes, strict=True)
             ]
             outputs, moments = zip(*transformed, strict=True)
@@ -203,10 +206,33 @@ def _sum(outputs: Sequence[NodeStates], changes: list[NetworkChange], union: Cha
     columns = sum(output.columns for output in outputs)
     # Every network adds the difference of its changed rows to the sum of the templates.
     difference = jnp.concatenate([output.difference() for output in outputs])  # [sum of R_g, H]
+    replaced = jnp.concatenate([_largest(output.template_rows()) for output in outputs])
+    terms = jnp.concatenate([difference, replaced], axis=1)
     row = jnp.concatenate([change.union_row for change in changes])
-    shift = segment_sum(difference, row, union.gene.shape[0])  # [R, H]
+    shift = segment_sum(terms, row, union.gene.shape[0])  # [R, H + 1]
+    shift, replaced = shift[:, :-1], shift[:, -1]
     template = NodeStates(columns, shift, union).template_rows()
-    return NodeStates(columns, template + shift, union)
+    total = template + shift
+    lost = union.live & (_largest(total)[:, 0] < LEFT * jnp.maximum(_largest(template)[:, 0], replaced))
+
+    def anew(places: Array) -> Array:
+        gene, genotype = (a.at[places].get(mode="fill", fill_value=0) for a in (union.gene, union.genotype))
+        parts = []
+        for output in outputs:
+            place = find_rows(output.rows, genotype, gene, output.columns.shape[0])
+            there = (place < output.changed.shape[0])[:, None]
+            column = jnp.minimum(1 + genotype, output.columns.shape[1] - 1)
+            parts.append(
+                jnp.where(there, output.changed.at[place].get(mode="clip"), output.columns[gene, column])
+            )
+        return sum(parts)
+
+    return NodeStates(columns, with_value(total, lost[:, None], rows_anew(lost, anew, total)), union)
+
+
+def _largest(x: Array) -> Array:
+    """`[R, 1]`: the largest absolute value of every row."""
+    return jnp.abs(jax.lax.stop_gradient(x)).max(axis=1, keepdims=True)
 
 
 def _stack(outputs: Sequence[NodeStates], changes: list[NetworkChange], union: ChangedRows) -> NodeStates:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
 from gi_jax.data.networks import Adjacency
 from gi_jax.nn.mlp import ACTIVATIONS, Linear, LinearParameters, drop_rows
-from gi_jax.ops.changed_rows import NetworkChange, lost_messages
+from gi_jax.ops.changed_rows import NetworkChange
+from gi_jax.ops.kept_messages import kept_messages
 from gi_jax.ops.node_states import NodeStates
 from gi_jax.ops.spmm import OneOf, masked_spmm, spmm
 
@@ -57,6 +57,7 @@ def gin_aggregate(
     states: NodeStates,
     keep: Array | None,
     change: NetworkChange | None,
+    genes: Array | None = None,
 ) -> NodeStates:
     """`(1 + eps) x + sum of the messages over kept edges` for the wildtype and every genotype.
 
@@ -67,6 +68,8 @@ def gin_aggregate(
     Args:
       states: dense, `[N, 1 + B, H]`, or a shared column `[N, 1, H]`.
       keep: `[N, 1 + B]`, needed for dense states.
+      change, genes: the rows of the network that the batch changes, and the deletions `[V, S]` that the
+        genotypes of these rows have.
     """
     x = states.columns
     own = (1 + eps).astype(x.dtype)
@@ -74,10 +77,9 @@ def gin_aggregate(
         return NodeStates(own * x + masked_spmm(adjacency, x, keep))
     shared = x[:, 0]  # [N, H]
     messages = spmm(adjacency, shared)  # [N, H]
-    gene = change.rows.gene
-    received = messages[gene] - lost_messages(change, shared)  # [R, H]
-    received = jnp.where(change.rows.deleted[:, None], 0, received)
-    return NodeStates((own * shared + messages)[:, None], own * shared[gene] + received, change.rows)
+    kept = own * shared[change.rows.gene]  # [R_g, H]
+    changed = kept + kept_messages(change, adjacency, genes, shared, messages, kept)
+    return NodeStates((own * shared + messages)[:, None], changed, change.rows)
 
 
 def gin_mlp(

@@ -68,6 +68,7 @@ class BatchChange(NamedTuple):
 
     networks: tuple[NetworkChange, ...]
     union: ChangedRows  # [R]
+    genes: Array  # [V, S] int32, what the genotypes of the rows delete, N for padding
     overflow: Array  # [] bool, the batch has more rows than the capacity: results are void
     shared: SharedDeletions | None = None
 
@@ -108,7 +109,7 @@ def changed_rows(graph: CellGraph, batch: GenotypeBatch, capacity: Capacity) -> 
         jax.tree.map(lambda a: a[end - size : end], flat)  # noqa: B023
         for end, size in zip(np.cumsum(capacity.networks), capacity.networks, strict=True)
     )
-    return BatchChange(networks, union, overflow, shared)
+    return BatchChange(networks, union, genes, overflow, shared)
 
 
 class _Entries(NamedTuple):

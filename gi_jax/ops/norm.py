@@ -22,6 +22,7 @@ import jax.numpy as jnp
 from flax import struct
 from jax import Array
 
+from gi_jax.ops.genotype_rows import LEFT, for_each, row_of_gene, rows_of_genotype, with_value
 from gi_jax.ops.node_states import NodeStates
 from gi_jax.ops.segment import segment_sum
 
@@ -71,17 +72,29 @@ def row_mean(states: NodeStates, select: RowSelection) -> Array:
     mean = x.mean(axis=0)  # [C, H]
     if states.changed is None:
         return mean
-    difference = states.difference()  # [R, H]
+    genotypes = _corrected_means(states, mean, b)  # [B, H]
     if select.statistics == "genotype":
-        shift = segment_sum(difference, states.rows.genotype, b, indices_are_sorted=True) / n  # [B, H]
-        template = mean[1:] if mean.shape[0] == 1 + b else mean[-1:]
-        return jnp.concatenate([mean[:1], template + shift])
-    genotypes = jnp.maximum(select.over_batch(weight.sum()), 1)
-    shift = select.over_batch(difference.sum(axis=0)) / (n * genotypes)  # [H]
-    template = mean[-1]  # [H]
-    if select.axis is not None:  # every device drops out entries of its own, so templates may differ
-        template = select.over_batch(weight.sum() * template) / genotypes
-    return jnp.stack([mean[0], template + shift])
+        return jnp.concatenate([mean[:1], genotypes])
+    count = jnp.maximum(select.over_batch(weight.sum()), 1)
+    return jnp.stack([mean[0], select.over_batch((weight * genotypes).sum(axis=0)) / count])
+
+
+def _corrected_means(states: NodeStates, mean: Array, batch_size: int) -> Array:
+    """The mean over the rows of every genotype, `[B, H]`, from the means of the columns `[C, H]`."""
+    n, rows = states.columns.shape[0], states.rows
+    own = slice(1, None) if mean.shape[0] == 1 + batch_size else slice(-1, None)
+    replaced = jnp.where(rows.live[:, None], jnp.abs(states.template_rows()), 0)  # [R, H]
+    moves = jnp.concatenate([states.difference(), jax.lax.stop_gradient(replaced)], axis=1)
+    moves = segment_sum(moves, rows.genotype, batch_size, indices_are_sorted=True) / n  # [B, 2 H]
+    shift, replaced = jnp.split(moves, 2, axis=1)
+    size = jnp.abs(states.columns).mean(axis=0)[own]  # [1 or B, H]
+    lost = (replaced > (1 - LEFT) * size).any(axis=1)  # [B]
+
+    def anew(genotype: Array) -> Array:
+        row = row_of_gene(rows, None, genotype, n)
+        return rows_of_genotype(states.columns, states.changed, row, genotype).mean(axis=0)
+
+    return with_value(mean[own] + shift, lost[:, None], for_each(lost, anew, shift))
 
 
 def _root(variance: Array) -> Array:

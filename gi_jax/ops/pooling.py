@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from gi_jax.ops.changed_rows import SharedDeletions
+from gi_jax.ops.changed_rows import ChangedRows, SharedDeletions
+from gi_jax.ops.genotype_rows import LEFT, add_for_each, for_each, row_of_gene, rows_of_genotype
 from gi_jax.ops.node_states import NodeStates
 from gi_jax.ops.segment import segment_sum
 
 GUARD = 1e-16  # PyTorch Geometric's softmax adds it to the denominator
+HIGHEST = 30.0  # logarithm of a weight relative to the wildtype's largest one; larger ones are no corrections
 
 
 class Pooled(NamedTuple):
@@ -22,13 +25,33 @@ class Pooled(NamedTuple):
     z_p: Array  # [B, H], z_w - z_i
 
 
+class _Wildtype(NamedTuple):
+    top: Array  # [], the largest gate value
+    weight: Array  # [N], relative to it
+    norm: Array  # [], their sum
+    z: Array  # [H]
+
+
+class _Moved(NamedTuple):
+    """Sums over genes, relative to the wildtype's: `z_i - z_w = offset / left`."""
+
+    left: Array  # [B], weights of the kept genes
+    offset: Array  # [B, H], weights times values less z_w, in which unchanged genes cancel
+    mass: Array  # [B], the weights that `left` is corrected from
+
+
 def pool(
     gate: NodeStates, values: NodeStates, genes: Array, keep: Array, shared: SharedDeletions | None = None
 ) -> Pooled:
     """`z_c = sum_i keep_ic exp(g_ic - max) v_ic / (sum_i keep_ic exp(g_ic - max) + 1e-16)`.
 
+    Formed as `z_w` and the offset from it, `z_c - z_w = sum_i (p_ic (v_ic - z_w) - p_i (v_i - z_w))`
+    with the wildtype's weights p_i, whose part is 0 in all: a gene that a genotype leaves as it is
+    cancels exactly, so that a difference of a millionth of z_w keeps its digits.
+
     In template form a genotype's two sums are the template's minus the old terms of its changed
     rows plus the new terms of those that are not deleted: the cost per genotype is its changed rows.
+    Where that would leave less than `LEFT` of the attention, the genotype is pooled from its own rows.
 
     Args:
       gate: columns `[N, C]`, changed `[R]`.
@@ -37,71 +60,173 @@ def pool(
       keep: `[N, 1 + B]`, 1 for a kept gene.
       shared: how genotypes are made of single deletions, if the changed rows are shared.
     """
-    if gate.changed is None and gate.columns.shape[1] == 1:
-        return _pool_shared_column(gate.columns, values.columns[:, 0], genes)
+    top = lax.stop_gradient(gate.columns[:, 0].max())
+    weight = jnp.exp(gate.columns[:, 0] - top)  # [N]
+    norm = weight.sum()
+    total = (weight[:, None] * values.columns[:, 0]).sum(axis=0)  # [H]
+    wildtype = _Wildtype(top, weight, norm, total / (norm + GUARD))
+    if gate.changed is None and gate.columns.shape[1] == keep.shape[1]:
+        offset = _dense_offsets(gate.columns, values.columns, keep, wildtype)
+    else:
+        offset = _corrected_offsets(gate, values, genes, keep, shared, wildtype)
+    z_w = wildtype.z[None]
+    return Pooled(z_w, z_w + offset, -offset)
+
+
+def _dense_offsets(gate: Array, values: Array, keep: Array, wildtype: _Wildtype) -> Array:
+    """`z_c - z_w` `[B, H]` from one column per genotype, `[N, 1 + B]` and `[N, 1 + B, H]`."""
+    kept = keep > 0
+    own_top = lax.stop_gradient(jnp.max(jnp.where(kept, gate, -jnp.inf), axis=0))  # [1 + B]
+    own_top = jnp.where(jnp.isfinite(own_top), own_top, wildtype.top)  # a genotype without a kept gene
+    left = jnp.where(kept, jnp.exp(jnp.minimum(gate - wildtype.top, HIGHEST)), 0).sum(axis=0)
+    # Others are weighed relative to their own largest weight, and not gene by gene against the wildtype.
+    near = (own_top <= wildtype.top + HIGHEST) & (lax.stop_gradient(left) >= LEFT * wildtype.norm)
+    reference = jnp.where(near, wildtype.top, own_top)
+    weight = jnp.where(kept, jnp.exp(jnp.where(kept, gate - reference, 0)), 0)  # [N, 1 + B]
+    before = jnp.where(near, wildtype.weight[:, None], 0)
+    centred = values - wildtype.z  # [N, 1 + B, H]
+    offset = (weight[..., None] * centred - before[..., None] * centred[:, :1]).sum(axis=0)  # [1 + B, H]
+    return ((offset - GUARD * wildtype.z) / (weight.sum(axis=0) + GUARD)[:, None])[1:]
+
+
+def _corrected_offsets(
+    gate: NodeStates,
+    values: NodeStates,
+    genes: Array,
+    keep: Array,
+    shared: SharedDeletions | None,
+    wildtype: _Wildtype,
+) -> Array:
+    """`z_i - z_w` `[B, H]` from the wildtype's sums, or a template's, and what genotypes change."""
     if gate.changed is None:
-        z = _pool_columns(gate.columns, values.columns, keep)  # [1 + B, H]
-        return Pooled(z[:1], z[1:], z[:1] - z[1:])
-    return _pool_template(gate, values, keep.shape[1] - 1, shared)
+        moved = _by_deletion(values.columns[:, 0], genes, wildtype)
+    else:
+        moved = _by_changed_rows(gate, values, keep.shape[1] - 1, shared, wildtype)
+    lost = lax.stop_gradient(moved.left < LEFT * moved.mass)  # [B]
+    offset = moved.offset / jnp.where(lost, 1, moved.left)[:, None]
+    states = _States(gate.columns, values.columns, gate.changed, values.changed)
+    anew = _offsets_anew(states, wildtype.z, _Place(keep, gate.rows, shared), lost)
+    return jnp.where(lost[:, None], anew, offset)
 
 
-def _pool_shared_column(gate: Array, values: Array, genes: Array) -> Pooled:
-    """One column `[N, 1]`, `[N, H]` that all genotypes share: they differ in what they delete."""
-    weight = jnp.exp(gate - lax.stop_gradient(gate.max()))  # [N, 1]
-    terms = jnp.concatenate([weight * values, weight], axis=1)  # [N, H + 1]
-    total = terms.sum(axis=0, keepdims=True)
-    shift = -terms.at[genes].get(mode="fill", fill_value=0).sum(axis=1)  # [B, H + 1]
-    return _from_wildtype(total[:, :-1], total[:, -1:], shift[:, :-1], shift[:, -1:])
+def _by_deletion(values: Array, genes: Array, wildtype: _Wildtype) -> _Moved:
+    """One column `[N, H]` that all genotypes share: they differ in what they delete."""
+    weight = wildtype.weight[:, None]
+    terms = jnp.concatenate([weight, weight * (values - wildtype.z)], axis=1)  # [N, 1 + H]
+    lost = terms.at[genes].get(mode="fill", fill_value=0).sum(axis=1)  # [B, 1 + H]
+    left = wildtype.norm - lost[:, 0]
+    return _Moved(left, -lost[:, 1:], jnp.broadcast_to(wildtype.norm, left.shape))
 
 
-def _from_wildtype(total: Array, norm: Array, s: Array, t: Array) -> Pooled:
-    """From the wildtype's sums `[1, H]`, `[1, 1]` and what genotypes add to them, `[B, H]`, `[B, 1]`."""
-    z_w, left = total / (norm + GUARD), norm + t + GUARD
-    return Pooled(z_w, (total + s) / left, (z_w * t - s) / left)
-
-
-def _pool_columns(gate: Array, values: Array, keep: Array) -> Array:
-    top = lax.stop_gradient(jnp.max(jnp.where(keep > 0, gate, -jnp.inf), axis=0))  # [C]
-    top = jnp.where(jnp.isfinite(top), top, 0)  # a genotype without a kept gene pools to 0
-    weight = keep * jnp.exp(jnp.where(keep > 0, gate - top, 0))  # [N, C]
-    return (weight[..., None] * values).sum(axis=0) / (weight.sum(axis=0) + GUARD)[:, None]
-
-
-def _pool_template(
-    gate: NodeStates, values: NodeStates, batch_size: int, shared: SharedDeletions | None
-) -> Pooled:
+def _by_changed_rows(
+    gate: NodeStates, values: NodeStates, batch_size: int, shared: SharedDeletions | None, wildtype: _Wildtype
+) -> _Moved:
     rows = gate.rows
-    own = jnp.where(rows.live, gate.changed, -jnp.inf)
-    # One common maximum: the sums of all genotypes start from the same template terms.
-    top = lax.stop_gradient(jnp.maximum(gate.columns.max(), own.max()))
-    weight = jnp.exp(gate.columns - top)  # [N, C]
-    total = (weight[..., None] * values.columns).sum(axis=0)  # [C, H]
-    norm = weight.sum(axis=0)  # [C]
+    weight = jnp.exp(jnp.minimum(gate.columns - wildtype.top, HIGHEST))  # [N, C]
     column = gate.column_of_row(weight.shape[1])
     pooled = rows.live & ~rows.deleted
-    new = jnp.where(pooled, jnp.exp(jnp.where(pooled, gate.changed, top) - top), 0)  # [R]
+    relative = jnp.where(pooled, gate.changed - wildtype.top, 0)
+    new = jnp.where(pooled, jnp.exp(jnp.minimum(relative, HIGHEST)), 0)  # [R]
     old = jnp.where(rows.live, weight[rows.gene, column], 0)
-    terms = new[:, None] * values.changed - old[:, None] * values.columns[rows.gene, column]  # [R, H]
-    terms = jnp.concatenate([terms, (new - old)[:, None]], axis=1)  # [R, H + 1]
+    own, template = values.changed - wildtype.z, values.columns[rows.gene, column] - wildtype.z
+    mass = jnp.where(relative > HIGHEST, jnp.inf, new)
+    terms = new[:, None] * own - old[:, None] * template  # [R, H]
+    terms = jnp.concatenate([lax.stop_gradient(mass)[:, None], (new - old)[:, None], terms], axis=1)
     if shared is None:
-        shift = segment_sum(terms, rows.genotype, batch_size, indices_are_sorted=True)  # [B, H + 1]
+        moved = segment_sum(terms, rows.genotype, batch_size, indices_are_sorted=True)  # [B, 2 + H]
     else:
-        shift = _shared_shift(terms, rows.genotype, batch_size, shared)
-    s, t = shift[:, :-1], shift[:, -1:]
+        moved = _sum_of_deletions(terms, rows.genotype, batch_size, shared)
+    mass, left, offset = moved[:, 0], moved[:, 1], moved[:, 2:]
     if weight.shape[1] == 1:
-        return _from_wildtype(total, norm[:, None], s, t)
-    template = slice(1, None) if weight.shape[1] == 1 + batch_size else slice(-1, None)
-    z_w = total[:1] / (norm[:1] + GUARD)[:, None]
-    z_i = (total[template] + s) / (norm[template, None] + t + GUARD)
-    return Pooled(z_w, z_i, z_w - z_i)
+        return _Moved(left + wildtype.norm, offset, mass + wildtype.norm)
+    # Templates of their own have moved from the wildtype already.
+    norm = weight[:, 1:].sum(axis=0)  # [1 or B]
+    centred = values.columns - wildtype.z  # [N, C, H]
+    moves = (weight[..., None] * centred - (weight[:, :1, None] * centred[:, :1])).sum(axis=0)[1:]
+    highest = jnp.where(gate.columns[:, 1:].max(axis=0) > wildtype.top + HIGHEST, jnp.inf, norm)
+    return _Moved(left + norm, offset + moves, mass + jnp.maximum(lax.stop_gradient(highest), wildtype.norm))
 
 
-def _shared_shift(terms: Array, owner: Array, batch_size: int, shared: SharedDeletions) -> Array:
-    """`[B, H + 1]`: single deletions, plus joint rows, minus what the single ones said about those."""
+def _sum_of_deletions(terms: Array, owner: Array, batch_size: int, shared: SharedDeletions) -> Array:
+    """`[B, 2 + H]`: single deletions, plus joint rows, minus what the single ones said about those.
+
+    The first column is a mass, to which all of them add.
+    """
     d = shared.deletions.shape[0]
-    virtual = segment_sum(terms, owner, d + batch_size, indices_are_sorted=True)  # [D + B, H + 1]
-    singles = virtual.at[shared.single].get(mode="fill", fill_value=0)  # [B, S, H + 1]
+    virtual = segment_sum(terms, owner, d + batch_size, indices_are_sorted=True)  # [D + B, 2 + H]
+    singles = virtual.at[shared.single].get(mode="fill", fill_value=0)  # [B, S, 2 + H]
     singles = jnp.where((shared.single < d)[..., None], singles, 0).sum(axis=1)
-    said = jnp.where(shared.counted[..., None], terms[shared.counter_row], 0).sum(axis=1)  # [J, H + 1]
+    said = jnp.where(shared.counted[..., None], terms[shared.counter_row], 0).sum(axis=1)  # [J, 2 + H]
     said = segment_sum(said, shared.joint_genotype, batch_size, indices_are_sorted=True)
-    return singles + virtual[d:] - said
+    # What the single deletions said of joint rows is part of what they said: twice their mass bounds both.
+    mass = 2 * singles[:, :1] + virtual[d:, :1]
+    return jnp.concatenate([mass, (singles + virtual[d:] - said)[:, 1:]], axis=1)
+
+
+class _States(NamedTuple):
+    """Gate and values of the wildtype or of templates, and of changed rows if there are any."""
+
+    gate: Array  # [N, C]
+    values: Array  # [N, C, H]
+    changed_gate: Array | None  # [R]
+    changed_values: Array | None  # [R, H]
+
+
+class _Place(NamedTuple):
+    """Which rows are whose."""
+
+    keep: Array  # [N, 1 + B]
+    rows: ChangedRows | None
+    shared: SharedDeletions | None
+
+    def rows_of(self, genotype: Array) -> Array | None:
+        """Which changed row each gene of a genotype has: `[N]`."""
+        if self.rows is None:
+            return None
+        return row_of_gene(self.rows, self.shared, genotype, self.keep.shape[0])
+
+
+@jax.custom_vjp
+def _offsets_anew(states: _States, z_w: Array, place: _Place, wanted: Array) -> Array:
+    """`z_i - z_w` `[B, H]` of the wanted genotypes `[B]`, one after the other from their own rows; else 0."""
+
+    def offset(genotype: Array) -> Array:
+        own = _own_rows(states, genotype, place.rows_of(genotype))
+        return _offset(*own, z_w, place.keep[:, 1 + genotype] > 0)
+
+    return for_each(wanted, offset, jnp.zeros((wanted.shape[0], z_w.shape[0]), z_w.dtype))
+
+
+def _own_rows(states: _States, genotype: Array, row: Array | None) -> tuple[Array, Array]:
+    """`[N]` and `[N, H]`."""
+    gate = rows_of_genotype(states.gate, states.changed_gate, row, genotype)
+    return gate, rows_of_genotype(states.values, states.changed_values, row, genotype)
+
+
+def _offset(gate: Array, values: Array, z_w: Array, kept: Array) -> Array:
+    """`z - z_w` `[H]` of one genotype."""
+    top = lax.stop_gradient(jnp.max(gate, where=kept, initial=-jnp.inf))
+    top = jnp.where(jnp.isfinite(top), top, 0)  # a genotype without a kept gene pools to 0
+    weight = jnp.where(kept, jnp.exp(jnp.where(kept, gate - top, 0)), 0)
+    return ((weight[:, None] * (values - z_w)).sum(axis=0) - GUARD * z_w) / (weight.sum() + GUARD)
+
+
+def _forward(states: _States, z_w: Array, place: _Place, wanted: Array) -> tuple[Array, tuple]:
+    return _offsets_anew(states, z_w, place, wanted), (states, z_w, place, wanted)
+
+
+def _backward(saved: tuple, cotangent: Array) -> tuple[_States, Array, None, None]:
+    states, z_w, place, wanted = saved
+
+    def turn(genotype: Array, total: tuple[_States, Array]) -> tuple[_States, Array]:
+        row, kept = place.rows_of(genotype), place.keep[:, 1 + genotype] > 0
+        _, pull = jax.vjp(
+            lambda states, z_w: _offset(*_own_rows(states, genotype, row), z_w, kept), states, z_w
+        )
+        return jax.tree.map(jnp.add, total, pull(cotangent[genotype]))
+
+    dstates, dz_w = add_for_each(wanted, turn, jax.tree.map(jnp.zeros_like, (states, z_w)))
+    return dstates, dz_w, None, None
+
+
+_offsets_anew.defvjp(_forward, _backward)

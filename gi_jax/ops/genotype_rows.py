@@ -1,0 +1,96 @@
+"""Sums that a correction would leave without digits, formed anew.
+
+A genotype in template form equals a template except in its changed rows, so that its sums are the
+template's plus what changed. Where a genotype changes or deletes nearly all that a sum is made of,
+that difference is made of rounding errors. A bound finds these genotypes (or single rows, where a
+row is what was corrected), and a loop of as many turns as there are of them, mostly none, adds up
+what is there, without a subtraction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from gi_jax.ops.changed_rows import ChangedRows, SharedDeletions
+
+# Of what a sum is corrected from, the share that must be left: rounding errors are then at most some such
+# shares of those of a sum formed anew.
+LEFT = 1 / 8
+BLOCK = 64  # rows that are formed anew at a time
+
+
+def find_rows(rows: ChangedRows, genotype: Array, gene: Array, num_genes: int) -> Array:
+    """Where rows stand in a list: the place of each (genotype, gene), R for one that is not listed."""
+    keys, wanted = rows.genotype * num_genes + rows.gene, genotype * num_genes + gene
+    place = jnp.minimum(jnp.searchsorted(keys, wanted), keys.shape[0] - 1).astype(jnp.int32)
+    return jnp.where((keys[place] == wanted) & rows.live[place], place, keys.shape[0])
+
+
+def row_of_gene(rows: ChangedRows, shared: SharedDeletions | None, genotype: Array, num_genes: int) -> Array:
+    """Which changed row each gene of a genotype has: `[N]` int32, R for a gene that equals the template.
+
+    Args:
+      genotype: [] int32, counted without the single deletions if the rows are shared.
+    """
+    gene, nowhere = jnp.arange(num_genes, dtype=jnp.int32), rows.gene.shape[0]
+    if shared is None:
+        return find_rows(rows, genotype, gene, num_genes)
+    count = shared.deletions.shape[0]
+    joint = find_rows(rows, count + genotype, gene, num_genes)
+    # A gene that two single deletions change has a joint row, so that of the others at most one is found.
+    deletion = shared.single[genotype][:, None]  # [S, 1]
+    single = find_rows(rows, jnp.minimum(deletion, count - 1), gene, num_genes)  # [S, N]
+    single = jnp.where(deletion < count, single, nowhere).min(axis=0)
+    return jnp.where(joint < nowhere, joint, single)
+
+
+def rows_of_genotype(columns: Array, changed: Array | None, row: Array | None, genotype: Array) -> Array:
+    """`[N, ...]`: the template, of `[N, C, ...]`, with the changed rows, of `[R, ...]`, in their places."""
+    own = columns[:, jnp.minimum(1 + genotype, columns.shape[1] - 1)]
+    if changed is None:
+        return own
+    there = (row < changed.shape[0]).reshape(-1, *[1] * (own.ndim - 1))
+    return jnp.where(there, changed.at[row].get(mode="clip"), own)
+
+
+def for_each(wanted: Array, make: Callable[[Array], Array], like: Array) -> Array:
+    """`make(b)` for the genotypes b that are wanted, `[B]` bool, in row b of an array `[B, ...]`; else 0.
+
+    Not differentiable. Under `jax.vmap` there are as many turns as the member with the most has.
+
+    Args:
+      like: `[B, ...]`, of the shape and dtype of the result.
+    """
+    return add_for_each(wanted, lambda b, total: total.at[b].set(make(b)), jnp.zeros_like(like))
+
+
+def add_for_each(wanted: Array, turn: Callable[[Array, Any], Any], total: Any) -> Any:
+    """`total = turn(b, total)` for every genotype b that is wanted, `[B]` bool."""
+    genotypes = jnp.nonzero(wanted, size=wanted.shape[0], fill_value=0)[0]
+    return jax.lax.fori_loop(0, wanted.sum(), lambda i, total: turn(genotypes[i], total), total)
+
+
+def with_value(x: Array, wanted: Array, value: Array) -> Array:
+    """`x` with other values where they are wanted; the derivative stays, as that of a sum does not cancel."""
+    return x + jax.lax.stop_gradient(jnp.where(wanted, value - x, 0))
+
+
+def rows_anew(wanted: Array, make: Callable[[Array], Array], like: Array) -> Array:
+    """`make(rows)` `[K, H]` for the wanted ones of R rows, `[R]` bool, at their places in `[R, H]`; else 0.
+
+    Not differentiable. It goes through the wanted rows in blocks of K; `make` gets numbers of rows,
+    R for padding.
+    """
+    count = wanted.shape[0]
+    places = jnp.nonzero(wanted, size=-(-count // BLOCK) * BLOCK, fill_value=count)[0]
+
+    def turn(i: Array, done: Array) -> Array:
+        rows = jax.lax.dynamic_slice(places, (i * BLOCK,), (BLOCK,))
+        return done.at[rows].set(make(rows).astype(done.dtype), mode="drop")
+
+    return jax.lax.fori_loop(0, -(-wanted.sum() // BLOCK), turn, jnp.zeros_like(like))
