@@ -141,13 +141,14 @@ def _center_and_scale(kind: str, score: np.ndarray, whose: str) -> tuple[float, 
         raise GiJaxError(
             f"{whose} are none, so the `{kind}` label transform cannot be fitted; leave this study out"
         )
-    if kind == "standard":
-        center, scale = score.mean(), score.std()
-    elif kind == "minmax":
-        center, scale = score.min(), np.ptp(score)
-    else:
-        low, center, high = np.quantile(score, [0.25, 0.5, 0.75])
-        scale = high - low
+    with np.errstate(over="ignore", invalid="ignore"):  # looked at below
+        if kind == "standard":
+            center, scale = score.mean(), score.std()
+        elif kind == "minmax":
+            center, scale = score.min(), np.ptp(score)
+        else:
+            low, center, high = np.quantile(score, [0.25, 0.5, 0.75])
+            scale = high - low
     whose = whose.removeprefix("the ")
     if not (np.isfinite(center) and np.isfinite(scale)):
         raise GiJaxError(

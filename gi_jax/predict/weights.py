@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,11 @@ from typing import Any
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+import tensorstore as ts
 
 from gi_jax.errors import GiJaxError
 from gi_jax.files import PlainPath
+from gi_jax.numbers import plain_integer
 
 RECORD = "record"  # the JSON beside the arrays; holds their digest under "sha256"
 FORMATS = "arrays"  # in the record: dtype and shape of every array, by its place in the tree
@@ -22,10 +25,11 @@ class FormatError(GiJaxError):
     """Arrays of a checkpoint that are whole, but of other dtypes or shapes than can be restored here."""
 
 
-class ArrayFolder(ocp.CheckpointManager):
-    """Checkpoints `folder/STEP`; saving returns when all is on disk, and deletes none before it.
+class ArrayFolder:
+    """Checkpoints `folder/STEP`, each there whole or not at all.
 
-    Belongs to the process that opens it: no other one is waited for.
+    Belongs to the process that opens it: no other one is waited for. Orbax's manager of such folders
+    is not used, as it opens none of the checkpoints where one of them is damaged.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -34,18 +38,35 @@ class ArrayFolder(ocp.CheckpointManager):
         # Orbax takes a path for a pattern, and TensorStore writes it in UTF-8 whatever the locale is.
         self._plain = PlainPath(folder)
         own = jax.process_index()
-        options = ocp.CheckpointManagerOptions(
-            enable_async_checkpointing=False,
-            create=False,
-            multiprocessing_options=ocp.options.MultiprocessingOptions(
-                primary_host=own, active_processes={own}
-            ),
+        alone = ocp.options.MultiprocessingOptions(primary_host=own, active_processes={own})
+        handler = ocp.CompositeCheckpointHandler(
+            composite_options=ocp.CompositeOptions(multiprocessing_options=alone)
         )
-        super().__init__(self._plain.path, options=options)
+        self._checkpointer = ocp.Checkpointer(handler, multiprocessing_options=alone)
+
+    def all_steps(self) -> list[int]:
+        """The steps that were saved, increasing."""
+        names = (path.name for path in self.folder.iterdir() if path.is_dir())
+        return sorted(step for step in map(plain_integer, names) if step is not None)
 
     def newest(self) -> int | None:
         """The highest step that was saved, None if there is none."""
         return max(self.all_steps(), default=None)
+
+    def save(self, step: int, **items: ocp.args.CheckpointArgs) -> None:
+        """Writes a checkpoint of several items; there must be none of this step."""
+        self._checkpointer.save(self._plain.path / str(step), args=ocp.args.Composite(**items))
+
+    def restore(self, step: int, name: str, how: ocp.args.CheckpointArgs) -> Any:
+        """Reads one item of a checkpoint; raises errors of Orbax's own for broken files."""
+        path = self._plain.path / str(step)
+        if name != RECORD:
+            _try_arrays(path / name)
+        return self._checkpointer.restore(path, args=ocp.args.Composite(**{name: how}))[name]
+
+    def delete(self, step: int) -> None:
+        """Takes a checkpoint away."""
+        shutil.rmtree(self.folder / str(step))
 
     def reason(self, error: Exception) -> str:
         """The first line of an error's text, with this folder as its user calls it."""
@@ -74,8 +95,7 @@ def write_arrays(folder: ArrayFolder, step: int, name: str, tree: Any, record: d
     # and would want the same devices to restore them.
     tree = jax.tree.map(np.asarray, tree)
     record = record | {"sha256": digest(tree), FORMATS: formats(tree)}
-    arguments = {name: ocp.args.StandardSave(tree), RECORD: ocp.args.JsonSave(record)}
-    folder.save(step, args=ocp.args.Composite(**arguments), force=True)
+    folder.save(step, **{name: ocp.args.StandardSave(tree), RECORD: ocp.args.JsonSave(record)})
 
 
 def read_arrays(
@@ -94,7 +114,7 @@ def read_arrays(
     if template is not None and FORMATS in record:  # runs of earlier versions do not have it
         _check_formats(folder.folder / str(step), record[FORMATS], formats(template))
     how = ocp.args.StandardRestore() if template is None else ocp.args.StandardRestore(template)
-    tree = folder.restore(step, args=ocp.args.Composite(**{name: how}))[name]
+    tree = folder.restore(step, name, how)
     if digest(tree) != record["sha256"]:
         raise ValueError("the arrays differ from those that were saved")
     return tree, record
@@ -102,7 +122,7 @@ def read_arrays(
 
 def read_record(folder: ArrayFolder, step: int) -> dict[str, Any]:
     """The JSON record of a checkpoint; raises errors of Orbax's own for broken files."""
-    record = folder.restore(step, args=ocp.args.Composite(**{RECORD: ocp.args.JsonRestore()}))[RECORD]
+    record = folder.restore(step, RECORD, ocp.args.JsonRestore())
     if not isinstance(record, dict):
         raise ValueError("its record is no JSON object")
     return record
@@ -141,6 +161,21 @@ def first_line(error: Exception) -> str:
     """The first line of an error's text, short enough for a sentence."""
     lines = str(error).splitlines()
     return lines[0][:200] if lines else type(error).__name__
+
+
+def _try_arrays(path: Path) -> None:
+    """Reads all arrays one after the other, and raises for the first that cannot be read.
+
+    Orbax reads them side by side; of several that fail it raises one error, and the interpreter prints
+    a traceback for each of the others.
+    """
+    store = {"driver": "ocdbt", "base": {"driver": "file", "path": f"{path}/"}}
+    keys = [key.decode() for key in ts.KvStore.open(store).result().list().result()]
+    arrays = [key.removesuffix("/.zarray") for key in keys if key.endswith("/.zarray")]
+    if not arrays:
+        raise ValueError("it holds no arrays")
+    for array in arrays:
+        ts.open({"driver": "zarr", "kvstore": store | {"path": f"{array}/"}}).result().read().result()
 
 
 def _check_formats(path: Path, saved: dict[str, list[Any]], wanted: dict[str, list[Any]]) -> None:

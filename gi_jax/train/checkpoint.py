@@ -166,11 +166,9 @@ def _aside(folder: ArrayFolder, step: int) -> Iterator[None]:
         return
     shutil.rmtree(aside, ignore_errors=True)
     saved.rename(aside)
-    folder.reload()
     try:
         yield
     except BaseException:
         aside.rename(saved)
-        folder.reload()
         raise
     shutil.rmtree(aside)
