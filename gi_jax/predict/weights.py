@@ -61,8 +61,25 @@ class ArrayFolder:
         """Reads one item of a checkpoint; raises errors of Orbax's own for broken files."""
         path = self._plain.path / str(step)
         if name != RECORD:
-            _try_arrays(path / name)
+            self.dtypes(step, name)
         return self._checkpointer.restore(path, args=ocp.args.Composite(**{name: how}))[name]
+
+    def dtypes(self, step: int, name: str) -> set[str]:
+        """The dtypes of the arrays of a checkpoint; reads them one after the other.
+
+        Raises for the first that cannot be read. Orbax reads them side by side; of several that fail it
+        raises one error, and the interpreter prints a traceback for each of the others.
+        """
+        store = {
+            "driver": "ocdbt",
+            "base": {"driver": "file", "path": f"{self._plain.path / str(step) / name}/"},
+        }
+        keys = [key.decode() for key in ts.KvStore.open(store).result().list().result()]
+        arrays = [key.removesuffix("/.zarray") for key in keys if key.endswith("/.zarray")]
+        if not arrays:
+            raise ValueError("it holds no arrays")
+        specs = [{"driver": "zarr", "kvstore": store | {"path": f"{array}/"}} for array in arrays]
+        return {str(ts.open(spec).result().read().result().dtype) for spec in specs}
 
     def delete(self, step: int) -> None:
         """Takes a checkpoint away."""
@@ -111,8 +128,10 @@ def read_arrays(
       ValueError: the arrays are not those that were saved. Orbax raises errors of its own for broken files.
     """
     record = read_record(folder, step)
-    if template is not None and FORMATS in record:  # runs of earlier versions do not have it
-        _check_formats(folder.folder / str(step), record[FORMATS], formats(template))
+    if template is not None:
+        path, wanted = folder.folder / str(step), formats(template)
+        _check_width(path, folder.dtypes(step, name), {dtype for dtype, _ in wanted.values()})
+        _check_formats(path, record.get(FORMATS, wanted), wanted)  # earlier versions did not record it
     how = ocp.args.StandardRestore() if template is None else ocp.args.StandardRestore(template)
     tree = folder.restore(step, name, how)
     if digest(tree) != record["sha256"]:
@@ -163,37 +182,25 @@ def first_line(error: Exception) -> str:
     return lines[0][:200] if lines else type(error).__name__
 
 
-def _try_arrays(path: Path) -> None:
-    """Reads all arrays one after the other, and raises for the first that cannot be read.
-
-    Orbax reads them side by side; of several that fail it raises one error, and the interpreter prints
-    a traceback for each of the others.
-    """
-    store = {"driver": "ocdbt", "base": {"driver": "file", "path": f"{path}/"}}
-    keys = [key.decode() for key in ts.KvStore.open(store).result().list().result()]
-    arrays = [key.removesuffix("/.zarray") for key in keys if key.endswith("/.zarray")]
-    if not arrays:
-        raise ValueError("it holds no arrays")
-    for array in arrays:
-        ts.open({"driver": "zarr", "kvstore": store | {"path": f"{array}/"}}).result().read().result()
+def _check_width(path: Path, saved: set[str], wanted: set[str]) -> None:
+    """Raises a `FormatError` if one side is in double precision and the other is not."""
+    if ("float64" in saved) != ("float64" in wanted):
+        before, remedy = ("on", "set JAX_ENABLE_X64=1") if "float64" in saved else ("off", "unset it")
+        raise FormatError(
+            f"{path}: was saved with JAX_ENABLE_X64 {before}, so its numbers are of other precision than "
+            f"here; {remedy} to continue"
+        )
 
 
 def _check_formats(path: Path, saved: dict[str, list[Any]], wanted: dict[str, list[Any]]) -> None:
     for name in saved | wanted:
         was, needed = saved.get(name), wanted.get(name)
-        if was == needed:
-            continue
-        if was and needed and was[1] == needed[1] and "float64" in (was[0], needed[0]):
-            state, remedy = ("on", "set") if was[0] == "float64" else ("off", "unset")
+        if was != needed:
             raise FormatError(
-                f"{path}: was saved with JAX_ENABLE_X64 {state} ({name} is {was[0]}, here it would be "
-                f"{needed[0]}); {remedy} JAX_ENABLE_X64{'=1' if remedy == 'set' else ''} to continue"
+                f"{path}: holds another model: {name} is {_shown(was)}, this configuration needs "
+                f"{_shown(needed)}; continue with the configuration and the version of gi-jax that it was "
+                "saved with, or start anew in another folder"
             )
-        raise FormatError(
-            f"{path}: holds another model: {name} is {_shown(was)}, this configuration needs "
-            f"{_shown(needed)}; continue with the configuration and the version of gi-jax that it was "
-            "saved with, or start anew in another folder"
-        )
 
 
 def _shown(array: list[Any] | None) -> str:

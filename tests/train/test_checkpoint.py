@@ -132,16 +132,25 @@ def test_going_back_replaces_checkpoints_of_the_same_and_later_steps(
 @pytest.mark.parametrize(
     ("was", "now", "message"),
     [
-        (np.float64, np.float32, "saved with JAX_ENABLE_X64 on .* is float64, .*; set JAX_ENABLE_X64=1 to"),
-        (np.float32, np.float64, "saved with JAX_ENABLE_X64 off .* is float32, .*; unset JAX_ENABLE_X64 to"),
+        (
+            np.float64,
+            np.float32,
+            "last/1: was saved with JAX_ENABLE_X64 on, .*; set JAX_ENABLE_X64=1 to continue",
+        ),
+        (np.float32, np.float64, "last/1: was saved with JAX_ENABLE_X64 off, .*; unset it to continue"),
     ],
 )
 def test_a_switched_x64_is_named_and_no_damage(
     state: TrainState, tmp_path: Path, was: type, now: type, message: str
 ) -> None:
     Checkpoints(tmp_path, IDENTITY).save(host(state, was), Progress(step=1))
-    with pytest.raises(GiJaxError, match=message):
-        Checkpoints(tmp_path, IDENTITY).restore(host(state, now))
+    for _ in range(2):
+        with pytest.raises(GiJaxError, match=message):
+            Checkpoints(tmp_path, IDENTITY).restore(host(state, now))
+        path = tmp_path / "checkpoints" / "last" / "1" / "record" / "metadata"
+        record = json.loads(path.read_text())
+        record.pop("arrays", None)  # as earlier versions wrote it
+        path.write_text(json.dumps(record))
     with jax.enable_x64(True):
         restored = Checkpoints(tmp_path, IDENTITY).restore(host(state, was))  # it is still there
     jax.tree.map(np.testing.assert_array_equal, restored.state, host(state, was))
