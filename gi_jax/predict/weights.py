@@ -55,14 +55,13 @@ class ArrayFolder:
 
     def save(self, step: int, **items: ocp.args.CheckpointArgs) -> None:
         """Writes a checkpoint of several items; there must be none of this step."""
-        self._checkpointer.save(self._plain.path / str(step), args=ocp.args.Composite(**items))
+        self._checkpointer.save(self._path(step), args=ocp.args.Composite(**items))
 
     def restore(self, step: int, name: str, how: ocp.args.CheckpointArgs) -> Any:
         """Reads one item of a checkpoint; raises errors of Orbax's own for broken files."""
-        path = self._plain.path / str(step)
         if name != RECORD:
             self.dtypes(step, name)
-        return self._checkpointer.restore(path, args=ocp.args.Composite(**{name: how}))[name]
+        return self._checkpointer.restore(self._path(step), args=ocp.args.Composite(**{name: how}))[name]
 
     def dtypes(self, step: int, name: str) -> set[str]:
         """The dtypes of the arrays of a checkpoint; reads them one after the other.
@@ -72,7 +71,7 @@ class ArrayFolder:
         """
         store = {
             "driver": "ocdbt",
-            "base": {"driver": "file", "path": f"{self._plain.path / str(step) / name}/"},
+            "base": {"driver": "file", "path": f"{self._path(step) / name}/"},
         }
         keys = [key.decode() for key in ts.KvStore.open(store).result().list().result()]
         arrays = [key.removesuffix("/.zarray") for key in keys if key.endswith("/.zarray")]
@@ -88,6 +87,11 @@ class ArrayFolder:
     def reason(self, error: Exception) -> str:
         """The first line of an error's text, with this folder as its user calls it."""
         return first_line(error).replace(str(self._plain.path), str(self.folder))
+
+    def _path(self, step: int) -> Path:
+        if not self._plain.path.exists():  # temporary files are cleared away on some systems
+            self._plain = PlainPath(self.folder)
+        return self._plain.path / str(step)
 
 
 def digest(tree: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,19 @@ def test_a_first_checkpoint_that_cannot_be_read_back_ends_the_training_and_keeps
             now.save_best(state.variables, Progress(step=step))
         jax.tree.map(np.testing.assert_array_equal, read_best(run)[0], state.variables)
     assert sorted(path.name for path in (run / "checkpoints").iterdir()) == ["best", "last"]
+
+
+def test_temporary_files_may_be_cleared_away_during_a_long_training(
+    state: TrainState, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    saved = Checkpoints(tmp_path / "[1]", IDENTITY)
+    for step in (1, 2):
+        saved.save(state, Progress(step=step))
+        for link in (tmp_path / "tmp").iterdir():
+            shutil.rmtree(link)
+    assert Checkpoints(tmp_path / "[1]", IDENTITY).restore(state).progress.step == 2
 
 
 def test_only_the_first_checkpoint_of_a_session_is_read_back(
