@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax
-
 from conversion.architecture import Architecture
 from conversion.golden import Weights
 from conversion.resolve import Stated, resolve
@@ -81,8 +79,7 @@ def folder_to_torch(folder: Path, target: Path) -> Conversion:
     Raises:
       GiJaxError: no model folder, or a target of another kind than `.safetensors`, `.pt`, `.pth`.
     """
-    with jax.enable_x64(True):  # keeps float64 weights as they are
-        bundle = load_bundle(folder)
+    bundle = load_bundle(folder, as_stored=True)
     if bundle.config.ensemble > 1:
         raise GiJaxError(
             f"{folder}: holds an ensemble of {bundle.config.ensemble}, a state dict holds one model; save "

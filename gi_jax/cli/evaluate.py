@@ -14,10 +14,11 @@ from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.data.splits import load_split
 from gi_jax.predict.bundle import load_bundle
 from gi_jax.predict.predictor import Predictor
+from gi_jax.predict.weights import read_best_record
 from gi_jax.train.evaluation import evaluate as evaluate_table
 from gi_jax.train.evaluation import print_evaluation
 from gi_jax.train.experiment import load_experiment
-from gi_jax.train.resume import check_same_genes
+from gi_jax.train.resume import check_same_data, check_same_genes
 from gi_jax.train.run import SPLIT, write_report
 
 
@@ -38,6 +39,7 @@ def evaluate(
     experiment = load_experiment(bundle.config, load_split(run / SPLIT))
     check_same_genes(run, experiment.genes)
     predictor = Predictor(bundle, experiment.graph)
+    check_same_data(run, read_best_record(run), experiment.identity())
     for note in predictor.notes:
         CONSOLE.print(note)
     if genotypes is None:

@@ -36,6 +36,9 @@ def predict(
         str | None,
         typer.Option(help="batch, genotype or node; as the model wants it by default.", metavar="KIND"),
     ] = None,
+    precision: Annotated[
+        str, typer.Option(help="32, or bf16: faster, to about three digits.", metavar="KIND")
+    ] = "32",
 ) -> None:
     """Predict the interaction scores of genotypes.
 
@@ -50,7 +53,7 @@ def predict(
     speak = Console(stderr=True, highlight=False)  # stdout is for the table
     bundle = load_bundle(run)
     use_compilation_cache(bundle.config)
-    predictor = Predictor(bundle, norm_statistics=norm_statistics)
+    predictor = Predictor(bundle, norm_statistics=norm_statistics, precision=precision)
     if file is not None:
         table, report = load_query_genotypes(bundle.genes, file)
         speak.print(str(report), soft_wrap=True)

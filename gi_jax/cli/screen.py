@@ -21,6 +21,7 @@ from gi_jax.predict.bundle import load_bundle
 from gi_jax.predict.predictor import Predictor
 from gi_jax.predict.screen import Screen
 from gi_jax.train.experiment import genotype_filter
+from gi_jax.train.resume import check_same_scores
 
 
 def screen(
@@ -46,6 +47,9 @@ def screen(
     study: Annotated[
         str | None, typer.Option(help="On whose scale, for a model with one scale per study.", metavar="NAME")
     ] = None,
+    precision: Annotated[
+        str, typer.Option(help="32, or bf16: faster, to about three digits.", metavar="KIND")
+    ] = "32",
 ) -> None:
     """Predict all genotypes of some genes and keep the most extreme scores.
 
@@ -67,11 +71,12 @@ def screen(
     if measured or measured_genes:
         keep = genotype_filter(bundle.config)
         table, _ = load_genotypes(bundle.genes, bundle.config.data.genotypes, keep=keep)
+        check_same_scores(run, table)
         known = measured_scores(table) if measured else {}
         if measured_genes:
             names = bundle.genes.names(np.unique(table.genes))
     fixed = [name for name in including.split(",") if name.strip()]
-    predictor = Predictor(bundle)
+    predictor = Predictor(bundle, precision=precision)
     for note in predictor.notes:
         speak.print(note, soft_wrap=True)
     work = Screen(predictor, names, size=size, including=fixed, top=top, study=study)

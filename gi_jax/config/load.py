@@ -71,10 +71,13 @@ def build_from_yaml(
         values = OmegaConf.merge(values, OmegaConf.from_dotlist(list(overrides)))
         variables = set(_references(OmegaConf.to_container(values, resolve=False)))
         resolved = OmegaConf.to_container(values, resolve=True)
+    except AssertionError:  # OmegaConf's own, where the text is one number
+        raise GiJaxError(f"{source}: expected sections with keys, found a single value") from None
     except YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
-        raise GiJaxError(f"{source}{where}: not valid YAML ({getattr(error, 'problem', error)})") from None
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise GiJaxError(f"{source}{where}: not valid YAML ({problem})") from None
     except OmegaConfBaseException as error:
         raise GiJaxError(f"{source}: {str(error).splitlines()[0]}") from None
     known = root.__dataclass_fields__

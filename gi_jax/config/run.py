@@ -32,7 +32,7 @@ class TrainerConfig:
 
     max_epochs: int = 100
     max_seconds: float | None = None  # training ends at the first epoch end after this
-    precision: str = "32"  # 32 | bf16
+    precision: str = "32"  # 32 | bf16, of training; predictions are in 32 unless asked for otherwise
     aggregation_backend: str = "auto"  # measured for each network | bcsr | segment | dense for all
     devices: int | str = 1  # of every process, sharing each batch; or `all`
     early_stopping: EarlyStoppingConfig = field(default_factory=EarlyStoppingConfig)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,14 +12,13 @@ from gi_jax.data.gene_list import GeneList
 from gi_jax.data.genotype_filter import NO_FILTER, GenotypeFilter, apply_filter, average_repeats
 from gi_jax.data.genotype_table import GenotypeTable, padded
 from gi_jax.data.load_report import LeftOut, LoadReport, SourceReport, examples
+from gi_jax.data.score_columns import frequent_scores, read_p_values, read_scores
 from gi_jax.data.tables import Table, read_table
 from gi_jax.errors import GiJaxError
 
-_MISSING = ("", "na", "nan")
-
 
 def load_genotypes(
-    genes: GeneList, sources: Sequence[str | Path], *, keep: GenotypeFilter = NO_FILTER
+    genes: GeneList, sources: str | Path | Sequence[str | Path], *, keep: GenotypeFilter = NO_FILTER
 ) -> tuple[GenotypeTable, LoadReport]:
     """Loads measured genotypes of one or more sources into one table.
 
@@ -30,13 +28,15 @@ def load_genotypes(
     in two studies stays two genotypes.
 
     Args:
-      sources: names of bundled studies, or paths.
+      sources: names of bundled studies, or paths; or one of either.
       keep: which genotypes to keep.
 
     Raises:
       GiJaxError: unknown name, unreadable file, unknown gene (unless `keep` leaves those out), a gene twice
-        in one genotype, a score or p-value that is not a finite number, or no genotype left.
+        in one genotype, a score or p-value that is no number or cannot be meant, the same score in every
+        row, or no genotype left.
     """
+    sources = [sources] if isinstance(sources, str | Path) else sources
     if not sources:
         raise GiJaxError(
             f"no genotypes are named; give a path or a bundled study ({', '.join(bundled_studies())})"
@@ -66,12 +66,13 @@ def load_query_genotypes(genes: GeneList, path: str | Path) -> tuple[GenotypeTab
     return _unmeasured(sets, len(genes)), LoadReport((report,))
 
 
-def genotypes_from_names(genes: GeneList, genotypes: Sequence[str]) -> GenotypeTable:
-    """Genotypes to predict from text such as `["YAL001C,YBL002W"]`.
+def genotypes_from_names(genes: GeneList, genotypes: str | Sequence[str]) -> GenotypeTable:
+    """Genotypes to predict from text such as `["YAL001C,YBL002W"]`; text by itself is one genotype.
 
     Raises:
       GiJaxError: an unknown gene, or a gene twice in one genotype.
     """
+    genotypes = [genotypes] if isinstance(genotypes, str) else genotypes
     sets = _gene_sets(genes, genotypes, lambda row: f"genotype `{genotypes[row]}`")
     for row, found in enumerate(sets):
         if isinstance(found, str):
@@ -96,8 +97,8 @@ def _read_scores(genes: GeneList, path: Path, leave_out_unknown: bool) -> tuple[
     unknown = [row for row, found in enumerate(sets) if isinstance(found, str)]
     if unknown and (not leave_out_unknown or len(unknown) == len(sets)):
         raise _unknown_genes(genes, table, sets, unknown)
-    scores = _numbers(table, "score", missing_is_nan=False)
-    p_values = _numbers(table, "p_value", missing_is_nan=True)
+    all_scores = scores = read_scores(table)
+    p_values = read_p_values(table)
     studies = [name.strip() or study for name in table.columns.get("study", [study] * len(sets))]
     left_out = ()
     if unknown:
@@ -107,6 +108,7 @@ def _read_scores(genes: GeneList, path: Path, leave_out_unknown: bool) -> tuple[
         sets, studies = [sets[row] for row in known], [studies[row] for row in known]
         scores, p_values = scores[known], p_values[known]
     notes = (f"columns not read: {', '.join(table.unread)}",) if table.unread else ()
+    notes += tuple(frequent_scores(table, all_scores))
     report = SourceReport(study, "genotypes", len(table.lines), len(sets), left_out, notes)
     return (sets, scores, p_values, studies), report
 
@@ -141,31 +143,6 @@ def _unknown_genes(genes: GeneList, table: Table, sets: list, rows: list[int]) -
         f"{table.where(rows[0])}: {genes.unknown(sets[rows[0]])}{more}; correct the name, add the gene "
         f"to the gene list or leave the row out"
     )
-
-
-def _numbers(table: Table, column: str, *, missing_is_nan: bool) -> np.ndarray:
-    """A column as float64 `[M]`; all NaN if the file does not have it."""
-    values = np.full(len(table.lines), np.nan)
-    for row, text in enumerate(table.columns.get(column, ())):
-        if missing_is_nan and text.strip().lower() in _MISSING:
-            continue
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not math.isfinite(value):
-            remedy = (
-                "leave it empty where it is unknown" if missing_is_nan else "leave unmeasured genotypes out"
-            )
-            raise GiJaxError(
-                f"{table.where(row)}: the {column} is `{text}`, expected a finite number; {remedy}"
-            )
-        if column == "p_value" and not 0 <= value <= 1:
-            raise GiJaxError(
-                f"{table.where(row)}: the p_value is {text}, expected a number from 0 to 1; correct it"
-            )
-        values[row] = value
-    return values
 
 
 def _joined(parts: list[tuple], num_genes: int) -> GenotypeTable:

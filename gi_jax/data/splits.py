@@ -5,14 +5,17 @@ Whatever the kind, one set of genes lies on one side only, also when several stu
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, fields
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
 from gi_jax.data.gene_pairs import gene_pairs, query_pairs
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.errors import GiJaxError
+from gi_jax.files import replacing
 
 KINDS = ("random", "query_pair", "gene_disjoint_1", "gene_disjoint_2")
 TRAIN, VAL, TEST, LEFT_OUT = range(4)
@@ -43,7 +46,7 @@ class Split:
 
     def save(self, path: str | Path) -> None:
         """Writes the split as a compressed `.npz` file without pickled objects."""
-        with Path(path).open("wb") as file:
+        with replacing(path) as new, new.open("wb") as file:
             np.savez_compressed(file, **{f.name: getattr(self, f.name) for f in fields(self)})
 
 
@@ -58,7 +61,8 @@ def load_split(path: str | Path) -> Split:
             values = {f.name: arrays[f.name] for f in fields(Split)}
     except FileNotFoundError:
         raise GiJaxError(f"{path}: no such file; expected a saved split") from None
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    # A cut file is whatever zip makes of it.
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error, NotImplementedError) as error:
         raise GiJaxError(f"{path}: is not a saved split ({error}); write it anew with `Split.save`") from None
     scalars = {name: value.item() if value.ndim == 0 else value for name, value in values.items()}
     return Split(**scalars | {"fractions": tuple(values["fractions"].tolist())})

@@ -11,6 +11,7 @@ import numpy as np
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.errors import GiJaxError
 
+_FLOAT32 = np.finfo(np.float32)
 KINDS = ("identity", "standard", "minmax", "robust")
 
 
@@ -67,8 +68,27 @@ class LabelTransform:
 
     @classmethod
     def from_dict(cls, saved: dict) -> LabelTransform:
-        """The inverse of `to_dict`."""
-        return cls(saved["kind"], tuple(saved["center"]), tuple(saved["scale"]), tuple(saved["studies"]))
+        """The inverse of `to_dict`.
+
+        Raises:
+          GiJaxError: something is missing, or center and scale are not finite numbers, the scale positive.
+        """
+        values = {}
+        for key in ("kind", "center", "scale", "studies"):
+            values[key] = saved.get(key)
+            if not isinstance(values[key], str if key == "kind" else list):
+                raise GiJaxError(f"the label transform has {values[key]!r} for its {key}")
+        center, scale, studies = (tuple(values[key]) for key in ("center", "scale", "studies"))
+        if values["kind"] not in KINDS or not all(isinstance(name, str) for name in studies):
+            raise GiJaxError("the label transform has an unknown kind, or studies without a name")
+        if not len(center) == len(scale) == (len(studies) or 1):
+            raise GiJaxError("the label transform has not one center and one scale for each study")
+        for key, numbers in (("center", center), ("scale", scale)):
+            for number in numbers:
+                if not _is_number(number) or (key == "scale" and not number > 0):
+                    wanted = "a finite number" if key == "center" else "a finite number above 0"
+                    raise GiJaxError(f"the label transform has the {key} {number}, expected {wanted}")
+        return cls(values["kind"], center, scale, studies)
 
     def _parameters(self, values: np.ndarray | jax.Array, study: np.ndarray | None) -> tuple:
         if self.studies and study is None:
@@ -97,7 +117,8 @@ def fit_label_transform(
       per_study: one center and scale for each study.
 
     Raises:
-      GiJaxError: an unknown kind, no rows (of a study), or scores without spread.
+      GiJaxError: an unknown kind, no rows (of a study), or scores without spread, or with one that
+        float32 cannot hold.
     """
     if kind not in KINDS:
         raise GiJaxError(f"`{kind}` is no label transform; expected one of {', '.join(KINDS)}")
@@ -120,16 +141,33 @@ def _center_and_scale(kind: str, score: np.ndarray, whose: str) -> tuple[float, 
         raise GiJaxError(
             f"{whose} are none, so the `{kind}` label transform cannot be fitted; leave this study out"
         )
-    if kind == "standard":
-        center, scale = score.mean(), score.std()
-    elif kind == "minmax":
-        center, scale = score.min(), np.ptp(score)
-    else:
-        low, center, high = np.quantile(score, [0.25, 0.5, 0.75])
-        scale = high - low
+    with np.errstate(over="ignore", invalid="ignore"):  # looked at below
+        if kind == "standard":
+            center, scale = score.mean(), score.std()
+        elif kind == "minmax":
+            center, scale = score.min(), np.ptp(score)
+        else:
+            low, center, high = np.quantile(score, [0.25, 0.5, 0.75])
+            scale = high - low
+    whose = whose.removeprefix("the ")
+    if not (np.isfinite(center) and np.isfinite(scale)):
+        raise GiJaxError(
+            f"the {len(score):,} scores of {whose} have no finite spread (the largest is "
+            f"{np.abs(score).max():g}); leave out what is no measurement"
+        )
     if not scale > 0:
         raise GiJaxError(
-            f"the {len(score):,} scores of {whose.removeprefix('the ')} have no spread (around {center:g}), "
+            f"the {len(score):,} scores of {whose} have no spread (around {center:g}), "
             f"which the `{kind}` label transform divides by; take `identity` or more genotypes"
         )
+    largest = np.abs((score - center) / max(scale, _FLOAT32.tiny)).max()
+    if scale < _FLOAT32.tiny or max(abs(center), scale, largest**2) > _FLOAT32.max:
+        raise GiJaxError(
+            f"the {len(score):,} scores of {whose} have a spread of {scale:g} around {center:g}, which "
+            "float32 cannot hold; give the scores in units in which they are of the order of 1"
+        )
     return float(center), float(scale)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and bool(np.isfinite(value))

@@ -14,9 +14,12 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from gi_jax.config import RunConfig, load_config, to_yaml
+from gi_jax.config.schema import plain
 from gi_jax.data.gene_list import GeneList, load_gene_list
 from gi_jax.data.transforms import LabelTransform
 from gi_jax.errors import GiJaxError
+from gi_jax.files import PlainPath, read_text, replacing_together, write_text
+from gi_jax.predict.precision import check_weights, in_working_precision
 from gi_jax.predict.weights import read_best
 
 CONFIG, GENES, LABELS, NETWORKS, WEIGHTS = (
@@ -69,27 +72,49 @@ def write_description(
     folder.mkdir(parents=True, exist_ok=True)
     names = genes.standard_names or ("",) * len(genes)
     lines = (f"{gene}\t{name}" if name else gene for gene, name in zip(genes.ids, names, strict=True))
-    (folder / GENES).write_text("\n".join(lines) + "\n")
-    (folder / LABELS).write_text(json.dumps(transform.to_dict(), indent=1) + "\n")
-    (folder / NETWORKS).write_text(json.dumps(networks, indent=1) + "\n")
-    (folder / CONFIG).write_text(to_yaml(config))  # last: a folder with a configuration is a whole one
+    write_text(folder / GENES, "\n".join(lines) + "\n")
+    write_text(folder / LABELS, json.dumps(transform.to_dict(), indent=1) + "\n")
+    write_text(folder / NETWORKS, json.dumps(networks, indent=1) + "\n")
+    write_text(folder / CONFIG, to_yaml(config))  # last: a folder with a configuration is a whole one
 
 
 def save_bundle(bundle: ModelBundle, folder: str | Path) -> None:
-    """Writes a model folder: the description and `model.safetensors`, whose metadata pins the gene ids.
+    """Writes a model folder: the description and `model.safetensors`, whose metadata pins the gene ids
+    and the model section of the configuration.
 
-    Arrays are named by their path, such as `params.gene_embedding`.
+    Arrays are named by their path, such as `params.gene_embedding`. A model that was in the folder
+    before stays there until the new one is whole.
+
+    Raises:
+      GiJaxError: the weights cannot be written.
     """
     folder = Path(folder)
-    write_description(folder, bundle.config, bundle.genes, bundle.transform, bundle.networks)
+    folder.mkdir(parents=True, exist_ok=True)
     arrays = {
         name: np.ascontiguousarray(leaf) for name, leaf in flatten_dict(bundle.variables, sep=".").items()
     }
-    save_file(arrays, folder / WEIGHTS, metadata={"genes_sha256": bundle.genes.fingerprint})
+    metadata = {
+        "genes_sha256": bundle.genes.fingerprint,
+        "model": json.dumps(plain(bundle.config.model)),
+    }
+    with replacing_together(folder) as new:
+        write_description(new, bundle.config, bundle.genes, bundle.transform, bundle.networks)
+        passable = PlainPath(new)
+        try:
+            save_file(arrays, passable.path / WEIGHTS, metadata=metadata)
+        except SafetensorError as error:
+            raise GiJaxError(
+                f"{folder / WEIGHTS}: cannot be written ({error}); make room or name another folder"
+            ) from None
 
 
-def load_bundle(folder: str | Path) -> ModelBundle:
+def load_bundle(folder: str | Path, *, as_stored: bool = False) -> ModelBundle:
     """Reads a model folder, or the best weights of a run folder.
+
+    Args:
+      folder: of a model or a run.
+      as_stored: keep the weights in the dtypes in which they are stored, to be passed on; else they are
+        in the dtype that predictions are computed in, see `in_working_precision`.
 
     Raises:
       GiJaxError: no such folder, a file is missing or damaged, or the weights belong to other genes.
@@ -101,36 +126,84 @@ def load_bundle(folder: str | Path) -> ModelBundle:
         raise GiJaxError(f"{folder}: holds no {CONFIG}; expected {_EXPECTED}")
     config = load_config(folder / CONFIG).config
     genes = load_gene_list(folder / GENES)
-    transform = LabelTransform.from_dict(_read_json(folder / LABELS))
+    transform = _read_transform(folder / LABELS)
     if (folder / WEIGHTS).exists():
-        variables, fingerprint = _read_safetensors(folder / WEIGHTS)
+        source, (variables, fingerprint, model) = folder / WEIGHTS, _read_safetensors(folder)
     else:
-        variables, record = read_best(folder)
-        fingerprint = record["genes_sha256"]
+        source, (variables, record) = folder / "checkpoints" / "best", read_best(folder)
+        fingerprint, model = record.get("genes_sha256"), record.get("config", {}).get("model", {})
+    _check_same_model(folder / CONFIG, config, model)
     if fingerprint != genes.fingerprint:
         raise GiJaxError(
             f"{folder / GENES}: lists other genes, or in another order, than the weights were trained with; "
             "restore the file that came with them"
         )
-    return ModelBundle(config, genes, transform, _read_json(folder / NETWORKS), variables)
+    check_weights(variables, str(source))
+    if not as_stored:
+        variables = jax.device_put(in_working_precision(variables))
+    return ModelBundle(config, genes, transform, _read_networks(folder / NETWORKS), variables)
+
+
+def _check_same_model(path: Path, config: RunConfig, trained: dict[str, Any]) -> None:
+    """Raises a `GiJaxError` if a cut or edited configuration says another model than the weights are of.
+
+    Shapes alone would not tell an activation function that is left out.
+    """
+    now = json.loads(json.dumps(plain(config.model)))
+    for key, was in trained.items():
+        if key in now and now[key] != was and key not in ("checkpoint_path", "remat"):
+            raise GiJaxError(
+                f"{path}: says model.{key}: {now[key]}, but the weights were trained with {was}; restore the "
+                "file that came with them"
+            )
+
+
+def _read_transform(path: Path) -> LabelTransform:
+    try:
+        return LabelTransform.from_dict(_read_json(path))
+    except GiJaxError as error:
+        if str(error).startswith(str(path)):
+            raise
+        raise GiJaxError(f"{path}: {error}; restore it from a copy of the folder") from None
+
+
+def _read_networks(path: Path) -> dict[str, str]:
+    networks = _read_json(path)
+    if not all(isinstance(digest, str) for digest in networks.values()):
+        raise GiJaxError(
+            f"{path}: holds something else than a SHA-256 for each network; restore it from a copy of the "
+            "folder"
+        )
+    return networks
 
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        return json.loads(path.read_text())
+        values = json.loads(read_text(path))
     except FileNotFoundError:
         raise GiJaxError(f"{path}: is missing; restore it from a copy of the folder") from None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise GiJaxError(
             f"{path}: is no readable JSON ({error}); restore it from a copy of the folder"
         ) from None
+    if not isinstance(values, dict):
+        raise GiJaxError(
+            f"{path}: is no JSON object, its content is a {type(values).__name__}; restore it from a copy of "
+            "the folder"
+        )
+    return values
 
 
-def _read_safetensors(path: Path) -> tuple[dict[str, Any], str]:
+def _read_safetensors(folder: Path) -> tuple[dict[str, Any], str, dict[str, Any]]:
+    """The variables, the fingerprint of the genes and the model section that they were saved with."""
+    path, passable = folder / WEIGHTS, PlainPath(folder)  # safetensors takes a path for UTF-8
     try:
-        with safe_open(path, framework="numpy") as file:
+        with safe_open(passable.path / WEIGHTS, framework="numpy") as file:
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-            fingerprint = (file.metadata() or {}).get("genes_sha256", "")
-    except (OSError, SafetensorError) as error:
-        raise GiJaxError(f"{path}: cannot be read ({error}); restore it from a copy of the folder") from None
-    return jax.device_put(unflatten_dict(arrays, sep=".")), fingerprint
+            notes = file.metadata() or {}
+        model = json.loads(notes.get("model", "{}"))  # earlier versions did not note it
+        return unflatten_dict(arrays, sep="."), notes.get("genes_sha256", ""), model
+    # A dtype that NumPy does not have is an AttributeError or a TypeError.
+    except (OSError, SafetensorError, ValueError, TypeError, AttributeError) as error:
+        reason = str(error).replace(str(passable.path), str(folder))
+        raise GiJaxError(f"{path}: cannot be read ({reason}); restore it from a copy of the folder") from None

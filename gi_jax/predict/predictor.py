@@ -7,22 +7,32 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+import jax
 import numpy as np
 from flax import linen as nn
+from flax.traverse_util import flatten_dict
 
 from gi_jax.config import RunConfig
+from gi_jax.config.checks import one_of
+from gi_jax.config.run import PRECISIONS
 from gi_jax.data.genotype_files import genotypes_from_names
 from gi_jax.data.genotype_table import GenotypeTable
+from gi_jax.data.genotypes import genotype_batch
 from gi_jax.data.networks import CellGraph
 from gi_jax.errors import GiJaxError
 from gi_jax.models import build_model
 from gi_jax.predict.bundle import ModelBundle, load_bundle
 from gi_jax.predict.cell import load_graph, network_fingerprints
 from gi_jax.predict.forward import TableForward
+from gi_jax.predict.precision import in_working_precision
+
+Genotypes = str | Sequence[str | Sequence[str]]
 
 
-def prediction_model(config: RunConfig, graph: CellGraph, norm_statistics: str | None = None) -> nn.Module:
-    """The model of a run, to predict with.
+def prediction_model(
+    config: RunConfig, graph: CellGraph, norm_statistics: str | None = None, precision: str = "32"
+) -> nn.Module:
+    """The model of a run, to predict with; in float32 unless told otherwise, whatever it was trained in.
 
     A model trained with norm statistics over the batch would let a prediction depend on its batch
     mates, so it predicts with those of each genotype by itself unless told otherwise.
@@ -30,7 +40,8 @@ def prediction_model(config: RunConfig, graph: CellGraph, norm_statistics: str |
     trained = config.model.norm_statistics
     used = norm_statistics or ("genotype" if trained == "batch" else trained)
     model = replace(config.model, norm_statistics=used)
-    return build_model(model, graph.num_genes, graph.names, precision=config.trainer.precision)
+    one_of("the precision of predictions", precision, PRECISIONS)
+    return build_model(model, graph.num_genes, graph.names, precision=PRECISIONS[precision])
 
 
 class MeanAndSpread(NamedTuple):
@@ -52,14 +63,21 @@ class Predictor:
       bundle: the model and its surroundings.
       graph: its networks; loaded as the bundle's configuration says if not given.
       norm_statistics: `batch`, `genotype` or `node`; see `prediction_model`.
+      precision: `32`, or `bf16` for a fast encoder at about three digits, which GeneInteractionDango has.
 
     Raises:
-      GiJaxError: a network is not the one that the model was trained with.
+      GiJaxError: a network is not the one that the model was trained with, or the weights are not those
+        of a model of this configuration.
     """
 
     def __init__(
-        self, bundle: ModelBundle, graph: CellGraph | None = None, norm_statistics: str | None = None
+        self,
+        bundle: ModelBundle,
+        graph: CellGraph | None = None,
+        norm_statistics: str | None = None,
+        precision: str = "32",
     ) -> None:
+        bundle = replace(bundle, variables=jax.device_put(in_working_precision(bundle.variables)))
         self.bundle = bundle
         self.graph = load_graph(bundle.config, bundle.genes)[0] if graph is None else graph
         found = network_fingerprints(self.graph)
@@ -69,12 +87,13 @@ class Predictor:
                 f"the network '{changed[0]}' has other edges than the one this model was trained with; "
                 "restore its file or train again"
             )
-        self.model = prediction_model(bundle.config, self.graph, norm_statistics)
+        self.model = prediction_model(bundle.config, self.graph, norm_statistics, precision)
+        _check_shapes(self.graph, bundle)
 
     @classmethod
-    def load(cls, folder: str | Path, norm_statistics: str | None = None) -> Predictor:
+    def load(cls, folder: str | Path, norm_statistics: str | None = None, precision: str = "32") -> Predictor:
         """Loads a run folder (its best weights) or a model folder."""
-        return cls(load_bundle(folder), norm_statistics=norm_statistics)
+        return cls(load_bundle(folder), norm_statistics=norm_statistics, precision=precision)
 
     @property
     def num_members(self) -> int:
@@ -89,12 +108,12 @@ class Predictor:
             return ()
         return (f"trained with norm statistics over the {trained}; predictions use those of the {used}",)
 
-    def predict(self, genotypes: Sequence[str | Sequence[str]], study: str | None = None) -> np.ndarray:
+    def predict(self, genotypes: Genotypes, study: str | None = None) -> np.ndarray:
         """Predicted interaction scores `[M]`, in the units of the training scores; an ensemble's mean.
 
         Args:
           genotypes: each the deleted genes, as `"YAL001C,YBL002W"` or `["YAL001C", "YBL002W"]`;
-            systematic or standard names, in any case.
+            systematic or standard names, in any case. Text by itself is one genotype.
           study: on whose scale to predict, for a model trained with one scale per study.
 
         Raises:
@@ -102,9 +121,7 @@ class Predictor:
         """
         return self._members(genotypes, study).mean(axis=0)
 
-    def predict_with_spread(
-        self, genotypes: Sequence[str | Sequence[str]], study: str | None = None
-    ) -> MeanAndSpread:
+    def predict_with_spread(self, genotypes: Genotypes, study: str | None = None) -> MeanAndSpread:
         """Like `predict`, with the standard deviation over the members of an ensemble.
 
         Raises:
@@ -128,7 +145,8 @@ class Predictor:
         transform = self.bundle.transform
         return transform.inverse(labels, transform.study_codes(table.studies)[table.study])
 
-    def _members(self, genotypes: Sequence[str | Sequence[str]], study: str | None) -> np.ndarray:
+    def _members(self, genotypes: Genotypes, study: str | None) -> np.ndarray:
+        genotypes = [genotypes] if isinstance(genotypes, str) else genotypes
         names = [genotype if isinstance(genotype, str) else ",".join(genotype) for genotype in genotypes]
         if not names:
             return np.zeros((self.num_members, 0))
@@ -136,6 +154,23 @@ class Predictor:
         return self.predict_members(table if study is None else replace(table, studies=(study,)))
 
 
-def load_model(folder: str | Path) -> Predictor:
-    """Loads a trained model from a run folder or a model folder."""
-    return Predictor.load(folder)
+def load_model(folder: str | Path, precision: str = "32") -> Predictor:
+    """Loads a trained model from a run folder or a model folder, to predict in `32` or `bf16`."""
+    return Predictor.load(folder, precision=precision)
+
+
+def _check_shapes(graph: CellGraph, bundle: ModelBundle) -> None:
+    """Raises a `GiJaxError` naming the first array that the model has and the weights do not, or reverse."""
+    model = build_model(bundle.config.model, graph.num_genes, graph.names)
+    smallest = genotype_batch([[0]], graph.num_genes)
+    expected = jax.eval_shape(model.init, jax.random.key(0), graph, smallest)
+    members = (bundle.config.ensemble,) if bundle.config.ensemble > 1 else ()
+    needed = {name: (*members, *leaf.shape) for name, leaf in flatten_dict(expected, sep=".").items()}
+    found = {name: leaf.shape for name, leaf in flatten_dict(bundle.variables, sep=".").items()}
+    for name in needed | found:
+        if needed.get(name) != found.get(name):
+            raise GiJaxError(
+                f"the weights are of another model than the configuration: {name} has the shape "
+                f"{found.get(name, 'of an array that is missing')}, expected "
+                f"{needed.get(name, 'no such array')}; restore the config.yaml that came with them"
+            )

@@ -52,9 +52,10 @@ class Screen:
 
     Args:
       predictor: the trained model.
-      genes: names of the genes to combine; all genes of the model if not given.
+      genes: names of the genes to combine, in a list or as `"YAL001C,YBL002W"`; all genes of the model
+        if not given.
       size: genes per genotype.
-      including: genes that every genotype has, such as the deletions of a query strain.
+      including: genes that every genotype has, such as the deletions of a query strain; in either form.
       top: how many of the lowest and how many of the highest scores to keep.
       study: on whose scale to predict, for a model trained with one scale per study.
 
@@ -66,16 +67,17 @@ class Screen:
     def __init__(
         self,
         predictor: Predictor,
-        genes: Sequence[str] | None = None,
+        genes: str | Sequence[str] | None = None,
         *,
         size: int = 2,
-        including: Sequence[str] = (),
+        including: str | Sequence[str] = (),
         top: int = 1000,
         study: str | None = None,
     ) -> None:
         self.predictor, self.top = predictor, top
         self.study = predictor.bundle.transform.study_codes((study or "query",))
         names = predictor.bundle.genes
+        genes, including = _names(genes), _names(including)
         fixed = _distinct([names.index(name) for name in including], including)
         chosen = range(len(names)) if genes is None else _distinct([names.index(g) for g in genes], genes)
         pool = np.setdiff1d(np.array(chosen, np.int64), fixed)
@@ -211,6 +213,11 @@ def _small_enough(
 
 def _computed(need: np.ndarray, singles: np.ndarray) -> int:
     return int((need + singles)[len(need) // 2 : -1].sum())
+
+
+def _names(genes: str | Sequence[str] | None) -> Sequence[str] | None:
+    """Gene names as a list, also from text with commas."""
+    return [name for name in genes.split(",") if name.strip()] if isinstance(genes, str) else genes
 
 
 def _distinct(ids: list[int], names: Sequence[str]) -> list[int]:

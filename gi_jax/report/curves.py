@@ -5,31 +5,31 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from gi_jax.report.blocks import Picture, Section, number, picture, scaled
 from gi_jax.report.panels import TRAIN, VAL, column, frameless, new_figure, pearson_by_epoch
 from gi_jax.train.batches import num_batches
+from gi_jax.train.criterion import best_validation, choose_criterion
 from gi_jax.train.experiment import Experiment
 
 Records = Sequence[Mapping[str, Any]]
-
-
-def best_validation(epochs: Records) -> int:
-    """Which record's weights were kept: the first with the highest validation Pearson."""
-    return int(np.argmax(np.nan_to_num(column(epochs, "val_pearson"), nan=-np.inf)))
 
 
 def curves_section(experiment: Experiment, epochs: Records, steps: Records) -> Section:
     """Curves over the epochs from the `epoch` and `step` records of a run's metrics."""
     config, best, last = experiment.config, best_validation(epochs), epochs[-1]
     pearson, rmse = (column(epochs, key)[best] for key in ("val_pearson", "val_rmse"))
+    by_pearson = choose_criterion(experiment.val.score).metric == "pearson"
+    kept = (
+        f"the highest validation Pearson, {number(pearson, 4)}, at a validation RMSE of {scaled(rmse)}"
+        if by_pearson
+        else f"the lowest validation RMSE, {scaled(rmse)} (a correlation with this split is undefined)"
+    )
     told = (
         f"{last['step']:,} steps of {config.data_module.batch_size:,} genotypes in "
         f"{last['seconds'] / 60:.1f} minutes, validated {len(epochs):,} times. The dashed line marks epoch "
-        f"{epochs[best]['epoch'] + 1}, whose weights are kept and evaluated here: the highest validation "
-        f"Pearson, {number(pearson, 4)}, at a validation RMSE of {scaled(rmse)}. The loss "
+        f"{epochs[best]['epoch'] + 1}, whose weights are kept and evaluated here: {kept}. The loss "
         f"({config.regression_task.loss}, on transformed labels) and the training Pearson are averages over "
         "the batches of an epoch while the weights change, with dropout if there is any; validation "
         f"follows the epoch and covers all {len(experiment.split.val):,} validation genotypes, RMSE in "

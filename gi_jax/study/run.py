@@ -22,6 +22,7 @@ from gi_jax.study.cells import Cell, State
 from gi_jax.study.paths import path_numbers
 from gi_jax.study.report import write_report
 from gi_jax.study.results import Result, finite, on_test_split, write_results
+from gi_jax.train.criterion import best_validation
 from gi_jax.train.evaluation import (
     MODEL,
     Evaluation,
@@ -111,7 +112,7 @@ def run_cell(cell: Cell, console: Console) -> Signals | None:
 def training_numbers(metrics: Path) -> dict[str, float | int | None]:
     """The numbers of a `Result` that the metrics file of a finished training holds."""
     epochs = read_records(metrics, "epoch")
-    best = max(epochs, key=lambda record: -2.0 if record["val_pearson"] is None else record["val_pearson"])
+    best = epochs[best_validation(epochs)]
     rates = [record["genotypes_per_second"] for record in read_records(metrics, "step")]
     return {
         "val_pearson": best["val_pearson"],

@@ -66,7 +66,7 @@ class Experiment:
             "genes": list(self.genes.ids),
             "genes_sha256": self.genes.fingerprint,
             "networks_sha256": network_fingerprints(self.graph),
-            "genotypes_sha256": _sha256(self.table.fingerprint.encode(), self.table.score.tobytes()),
+            "genotypes_sha256": genotypes_sha256(self.table),
             "split_sha256": _sha256(*(part.astype("<i8").tobytes() for part in rows)),
         }
 
@@ -106,6 +106,11 @@ def _draw(config: RunConfig, table: GenotypeTable) -> Split:
     if s.folds is not None:
         return k_fold_splits(table, s.kind, seed=s.seed, folds=s.folds)[s.fold]
     return split_genotypes(table, s.kind, seed=s.seed, fractions=s.fractions)
+
+
+def genotypes_sha256(table: GenotypeTable) -> str:
+    """SHA-256 of gene sets, studies and scores: what a model was trained on and is compared with."""
+    return _sha256(table.fingerprint.encode(), table.score.tobytes())
 
 
 def _sha256(*parts: bytes) -> str:

@@ -17,6 +17,7 @@ from gi_jax.predict.forward import TableForward
 from gi_jax.predict.predictor import mean_and_spread, prediction_model
 from gi_jax.train.batches import num_batches
 from gi_jax.train.checkpoint import Checkpoints
+from gi_jax.train.criterion import choose_criterion
 from gi_jax.train.devices import on_all_devices, one_copy
 from gi_jax.train.experiment import Experiment
 from gi_jax.train.failure import describe_failure, first_failure
@@ -67,6 +68,8 @@ class Training:
         task, epochs = self.config.regression_task, self.config.trainer.max_epochs
         self.rate = LearningRate(task, self.steps, epochs, progress)
         self.val = experiment.val
+        self.criterion = choose_criterion(self.val.score)
+        self._told_undefined = False
         model = prediction_model(self.config, experiment.graph)
         batch_size, members = self.config.data_module.batch_size, self.config.ensemble
         self.validate = TableForward(model, experiment.graph, self.val, batch_size, members)
@@ -85,6 +88,8 @@ class Training:
         Raises:
           GiJaxError: a value was not finite, or a checkpoint could not be written.
         """
+        if self.criterion.note is not None:
+            self.reporter.say(self.criterion.note)
         if self.checkpoints.last_step() is None:
             self._save()
         while self._stop is None and self._reason_to_end() is None:
@@ -101,7 +106,7 @@ class Training:
             return f"the time of {clock(trainer.max_seconds)} is spent"
         patience = trainer.early_stopping.patience
         if patience is not None and progress.stale_epochs >= patience:
-            return f"no better validation Pearson in {patience} validations"
+            return f"no better {self.criterion.label} in {patience} validations"
         return None
 
     def _epoch(self) -> None:
@@ -177,16 +182,11 @@ class Training:
         measured = first_process(self._measure)
         metrics = RegressionMetrics(*measured["metrics"])
         loss, pearson = epoch_summary(self.state.sums)
-        # The first weights are saved whatever their Pearson, which is NaN for constant predictions.
-        better = progress.best_step is None or metrics.pearson > _or_lowest(progress.best_pearson)
-        demanded = _or_lowest(progress.early_stopping_pearson) + self.config.trainer.early_stopping.min_delta
-        if metrics.pearson > demanded:
-            progress.early_stopping_pearson, progress.stale_epochs = metrics.pearson, 0
-        else:
-            progress.stale_epochs += 1
+        better = self.criterion.improves(metrics, progress)
+        self.criterion.note_validation(metrics, progress, self.config.trainer.early_stopping.min_delta)
         self._read_clock()
         if better:
-            progress.best_pearson = metrics.pearson if math.isfinite(metrics.pearson) else None
+            self.criterion.note_best(metrics, progress)
             progress.best_epoch, progress.best_step = progress.epoch, progress.step
             self.checkpoints.save_best(one_copy(self.state.variables), progress)
         self.reporter.say(
@@ -194,6 +194,12 @@ class Training:
             f"val Pearson {metrics.pearson:.4f}{' *' if better else '  '}  val RMSE {metrics.rmse:.4g}  "
             f"{clock(progress.seconds)}"
         )
+        if self.criterion.undefined(metrics) and not self._told_undefined:
+            self._told_undefined = True
+            self.reporter.say(
+                "the predictions of all validation genotypes are equal, so their Pearson correlation is "
+                "undefined; it counts as the lowest, here and in later epochs"
+            )
         values = {f"val_{name}": value for name, value in metrics._asdict().items()}
         if measured["spread"] is not None:
             values["val_spread"] = measured["spread"]
@@ -204,6 +210,7 @@ class Training:
             train_loss=loss,
             train_pearson=pearson,
             **values,
+            best=better,
             learning_rate=self.rate.value(progress),
             seconds=progress.seconds,
         )
@@ -280,7 +287,3 @@ class Training:
         self._time_is_up, self._stop = bool(time_is_up), Signals(number) if number else None
         if self._stop is not None:
             self.signals.received = self._stop
-
-
-def _or_lowest(pearson: float | None) -> float:
-    return -math.inf if pearson is None else pearson

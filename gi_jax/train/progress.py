@@ -18,6 +18,8 @@ class Progress:
     best_step: int | None = None
     early_stopping_pearson: float | None = None  # the last one that rose by `min_delta`
     stale_epochs: int = 0  # validations since that one
+    best_rmse: float | None = None  # where the validation Pearson is undefined, as the next
+    early_stopping_rmse: float | None = None
     seconds: float = 0.0  # of training, over all sessions of the run
     row_need: list[int] = field(default_factory=list)  # what the compiled step has room for
     device_batch: int | None = None  # genotypes on one device, of which `row_need` speaks

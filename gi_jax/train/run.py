@@ -11,6 +11,7 @@ from signal import Signals
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from rich.console import Console
 
 from gi_jax.config import RunConfig
@@ -106,10 +107,12 @@ def _train(
     check_alike("configuration, genes, data or run folder", {**identity, "resuming": resuming})
     reporter = Reporter(console if is_first() else Console(quiet=True))
     reporter.say(f"{experiment.report}\n{experiment.split}")
-    state, progress = fresh_state(experiment), Progress()
     checkpoints = Checkpoints(folder, identity)
-    restored = checkpoints.restore(state) if resuming else None
-    if restored is not None:
+    # Weights to start from are needed no more, and may have gone, once there is a checkpoint.
+    restored = checkpoints.restore(_state(experiment, loaded=None)) if resuming else None
+    if restored is None:
+        state, progress = fresh_state(experiment), Progress()
+    else:
         check_same_data(folder, restored.identity, identity)
         state, progress = restored.state, restored.progress
         experiment = _with_earlier_backends(experiment, progress)
@@ -123,8 +126,10 @@ def _train(
         if ended is None:
             text = f"stopped by {signals.received.name}, state saved at step {progress.step:,}"
             return RunResult(text, None, signals.received)
+        criterion = training.criterion
+        best = criterion.best(progress)
         reporter.say(
-            f"training ended: {ended}; best validation Pearson {progress.best_pearson or math.nan:.4f} "
+            f"training ended: {ended}; best {criterion.label} {math.nan if best is None else best:.4f} "
             f"in epoch {progress.best_epoch + 1}"
         )
         evaluation = every_process(
@@ -188,6 +193,11 @@ def fresh_state(experiment: Experiment) -> TrainState:
     if config.model.checkpoint_path is not None:
         loaded = load_bundle(config.model.checkpoint_path)
         check_starting_weights(loaded.config.ensemble, config)
+    return _state(experiment, loaded)
+
+
+def _state(experiment: Experiment, loaded: ModelBundle | None) -> TrainState:
+    config = experiment.config
     states = [_member_state(experiment, member, loaded) for member in range(config.ensemble)]
     return states[0] if config.ensemble == 1 else stack_members(states)
 
@@ -230,4 +240,4 @@ def _same_shapes(loaded: dict[str, Any], fresh: dict[str, Any], config: RunConfi
                 f"{config.model.checkpoint_path}: {name} has shape {found.get(name)}, but this configuration "
                 f"needs {expected.get(name)}; use the model section that the weights were trained with"
             )
-    return loaded
+    return jax.tree.map(lambda weights, like: jnp.asarray(weights, like.dtype), loaded, fresh)

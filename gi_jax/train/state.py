@@ -22,15 +22,19 @@ CHECKS = (*STAGES, "loss", "gradient")
 
 
 class EpochSums(NamedTuple):
-    """Running sums over the genotypes of an epoch: its mean loss and Pearson correlation."""
+    """Running moments of the genotypes of an epoch: its mean loss and Pearson correlation.
 
-    count: Array  # []
-    loss: Array  # [], loss times genotypes
-    prediction: Array  # []
-    label: Array  # []
-    prediction_squared: Array  # []
-    label_squared: Array  # []
-    product: Array  # []
+    Around the means, so that scores far from 0 lose nothing: with n genotypes, predictions p and
+    labels y, `sum p^2 - n mean(p)^2` in float32 would be the difference of two large numbers.
+    """
+
+    count: Array  # [], n
+    loss: Array  # [], the mean
+    prediction: Array  # [], the mean
+    label: Array  # [], the mean
+    prediction_squared: Array  # [], sum of (p - mean p)^2
+    label_squared: Array  # [], sum of (y - mean y)^2
+    product: Array  # [], sum of (p - mean p) (y - mean y)
 
 
 class Failure(NamedTuple):

@@ -178,12 +178,34 @@ def _move(
 
 
 def _add(sums: EpochSums, loss: Array, predictions: Array, labels: Array, valid: Array) -> EpochSums:
+    """Merges the moments of a batch with those before it (Chan, Golub and LeVeque 1983)."""
     weight = valid[:, None].astype(predictions.dtype)  # [B, 1]
-    p, y = jax.lax.stop_gradient(predictions) * weight, labels * weight
-    added = EpochSums(
-        weight.sum(), loss * weight.sum(), p.sum(), y.sum(), (p * p).sum(), (y * y).sum(), (p * y).sum()
+    added = weight.sum()
+    p, mean_p = _around_mean(jax.lax.stop_gradient(predictions), weight)
+    y, mean_y = _around_mean(labels, weight)
+    count = sums.count + added
+    share = added / jnp.maximum(count, 1)
+    p_rise, y_rise = mean_p - sums.prediction, mean_y - sums.label
+    between = sums.count * share
+    return EpochSums(
+        count=count,
+        loss=sums.loss + share * (loss - sums.loss),
+        prediction=sums.prediction + share * p_rise,
+        label=sums.label + share * y_rise,
+        prediction_squared=sums.prediction_squared + (p * p).sum() + between * p_rise * p_rise,
+        label_squared=sums.label_squared + (y * y).sum() + between * y_rise * y_rise,
+        product=sums.product + (p * y).sum() + between * p_rise * y_rise,
     )
-    return jax.tree.map(jnp.add, sums, added)
+
+
+def _around_mean(values: Array, weight: Array) -> tuple[Array, Array]:
+    """Values `[B, 1]` less their mean over those of weight 1, 0 elsewhere; and that mean."""
+    values = jnp.where(weight > 0, values, 0)
+    count = jnp.maximum(weight.sum(), 1)
+    mean = values.sum() / count
+    around = (values - mean) * weight
+    rest = around.sum() / count  # what rounding left in the mean
+    return (around - rest) * weight, mean + rest
 
 
 def _keep_if_failed(

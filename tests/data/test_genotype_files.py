@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -103,6 +106,20 @@ def test_genotypes_of_unknown_genes_are_left_out_on_request_only(write):
             "line 2: the score is ``, expected a finite number; leave unmeasured genotypes out",
         ),
         ("genes\tscore\nA\t0,5\n", "line 2: the score is `0,5`"),
+        ("genes\tscore\nA\t1_0\n", "line 2: the score is `1_0`"),
+        ("genes\tscore\nA\t\u0661\n", "line 2: the score is `\u0661`"),
+        ("genes\tscore\nA\t0x10\n", "line 2: the score is `0x10`"),
+        ("genes\tscore\nA\tinfinity\n", "line 2: the score is `infinity`"),
+        (
+            "genes\tscore\nA\t1\nB\t1.8e308\n",
+            "line 3: the score is `1.8e308`, expected a number from -1,000,000 to 1,000,000 (interaction",
+        ),
+        ("genes\tscore\nA\t1\nB\t-3.4e38\n", "line 3: the score is `-3.4e38`, expected a number from"),
+        ("genes\tscore\nA\t1e30\n", "line 2: the score is `1e30`, expected a number from"),
+        ("genes\tscore\n\nA\t-2\nB\t-2.0\nC\t-2\n", "line 3: the score is -2, here and in all 3 rows"),
+        ("genes\tscore\nA\t0\nB\t0.0\nC\t-0\n", "line 2: the score is 0, here and in all 3 rows"),
+        ("genes\tscore\tp_value\nA\t1\t0x1\n", "line 2: the p_value is `0x1`, expected a finite number"),
+        ("genes\tscore\tp_value\nA\t1\t1e999\n", "line 2: the p_value is `1e999`"),
         ("genes\tscore\tp_value\nA\t1\t1.5\n", "line 2: the p_value is 1.5, expected a number from 0 to 1"),
         ("genes\tscore\tp_value\nA\t1\t<0.1\n", "line 2: the p_value is `<0.1`"),
     ],
@@ -136,3 +153,44 @@ def test_genotypes_from_the_command_line():
         genotypes_from_names(GENES, ["A,E"])
     with pytest.raises(GiJaxError, match="genotype `A,a`: gene `A` stands twice"):
         genotypes_from_names(GENES, ["A,a"])
+
+
+@pytest.mark.parametrize(("value", "rows"), [("0", 7), ("-2", 30)])
+def test_a_score_that_stands_suspiciously_often_is_noted(value, rows):
+    genes = GeneList(tuple(f"G{i}" for i in range(60)))
+    table, report = _load_scores(genes, [f"{0.013 * i - 0.3:.4f}" for i in range(23)] + [value] * rows)
+    assert len(table) == 23 + rows
+    (note,) = report.sources[0].notes
+    assert note.startswith(
+        f"the score {value} stands in {rows} of {23 + rows} rows ({rows / (23 + rows):.0%})"
+    )
+    assert "first on line 25, and no other in more than 1; if it stands for a missing value" in note
+
+
+@pytest.mark.parametrize(
+    "scores",
+    [
+        [0, 1] * 20,  # classes
+        [round(i / 40, 1) for i in range(40)],  # rounded
+        [i / 40 for i in range(36)] + [0.0] * 6,  # a seventh of the rows
+        [0.0] * 5 + [0.1, 0.2],  # few rows
+    ],
+)
+def test_scores_of_few_steps_are_not_noted(scores):
+    genes = GeneList(tuple(f"G{i}" for i in range(60)))
+    assert not _load_scores(genes, scores)[1].sources[0].notes
+
+
+def test_one_source_needs_no_list(write):
+    path = write("genes\tscore\nA,B\t1\n")
+    for source in (path, str(path)):
+        assert load_genotypes(GENES, source)[0].score.tolist() == [1.0]
+    np.testing.assert_array_equal(genotypes_from_names(GENES, "A,B").genes, [[0, 1]])
+
+
+def _load_scores(genes, scores):
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "many.tsv"
+        rows = [f"{gene}\t{score}" for gene, score in zip(genes.ids, scores, strict=False)]
+        path.write_text("\n".join(["genes\tscore", *rows]) + "\n")
+        return load_genotypes(genes, [path])

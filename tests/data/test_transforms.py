@@ -82,3 +82,37 @@ def test_scores_that_cannot_be_scaled_are_refused():
         fit_label_transform("minmax", table_of([1.0, 2.0, 3.0], [0, 0, 1]), np.array([0, 1]), per_study=True)
     with pytest.raises(GiJaxError, match="`log` is no label transform"):
         fit_label_transform("log", table_of([1.0, 2.0]), np.arange(2))
+
+
+@pytest.mark.parametrize("kind", ["standard", "minmax", "robust"])
+@pytest.mark.parametrize(
+    ("scores", "message"),
+    [
+        (
+            [-1.8e308, 0.0, 1.0, 1.8e308],
+            "have no finite spread|which float32",
+        ),
+        ([0.0, 1e-320, 2e-320, 5e-320], "which float32 cannot hold; give the scores in units|have no spread"),
+        ([1e60, 2e60, 3e60, 5e60], "which float32 cannot hold"),
+    ],
+)
+def test_a_spread_that_float32_cannot_hold_is_refused(kind, scores, message):
+    with pytest.raises(GiJaxError, match=message):
+        fit_label_transform(kind, table_of(np.nan_to_num(scores)), np.arange(4))
+
+
+@pytest.mark.parametrize(
+    "saved",
+    [
+        {},
+        {"kind": "standard", "center": [0.0], "scale": ["1"], "studies": []},
+        {"kind": "standard", "center": [0.0], "scale": [True], "studies": []},
+        {"kind": "standard", "center": [0.0], "scale": [-1.0], "studies": []},
+        {"kind": "standard", "center": [], "scale": [], "studies": []},
+        {"kind": "other", "center": [0.0], "scale": [1.0], "studies": []},
+        {"kind": "standard", "center": [0.0], "scale": [1.0], "studies": [1]},
+    ],
+)
+def test_a_saved_transform_without_meaning_is_refused(saved):
+    with pytest.raises(GiJaxError, match="the label transform has"):
+        LabelTransform.from_dict(saved)

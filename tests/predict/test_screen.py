@@ -113,6 +113,16 @@ def test_an_ensemble_has_a_spread(small_config: RunConfig, small_tiles: None) ->
     np.testing.assert_allclose(found.std, std, rtol=1e-3)
 
 
+def test_genes_may_be_text_with_commas(small_config: RunConfig) -> None:
+    used = predictor(small_config)
+    for given, size in (({"genes": "G01,n02,G03"}, 2), ({"genes": "G01,G02,", "including": "G04"}, 3)):
+        listed = {key: text.strip(",").split(",") for key, text in given.items()}
+        asked, meant = (Screen(used, size=size, study="two", **genes) for genes in (given, listed))
+        assert asked.num_genotypes == meant.num_genotypes
+        for step, other in zip(asked._steps, meant._steps, strict=True):
+            np.testing.assert_array_equal(step.tile.genotypes(), other.tile.genotypes())
+
+
 def test_a_prediction_that_is_no_number_is_named(small_config: RunConfig) -> None:
     used = predictor(small_config)
     damaged = used.bundle.variables["params"]["gene_embedding"].at[3].set(jnp.nan)

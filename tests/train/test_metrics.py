@@ -7,7 +7,7 @@ import math
 import jax.numpy as jnp
 import numpy as np
 
-from gi_jax.train.metrics import epoch_summary, regression_metrics
+from gi_jax.train.metrics import centred, epoch_summary, regression_metrics
 from gi_jax.train.state import EpochSums
 
 
@@ -27,18 +27,27 @@ def test_constant_predictions_have_no_correlation() -> None:
     assert math.isnan(metrics.spearman)
 
 
-def test_running_sums_give_the_correlation_of_the_whole_epoch() -> None:
+def plain_sums(*values: object) -> EpochSums:
+    """Sums of predictions, labels, squares and products, as checkpoints of earlier versions hold them."""
+    return EpochSums(*map(jnp.float32, values))
+
+
+def test_running_moments_give_the_correlation_of_the_whole_epoch() -> None:
     rng = np.random.default_rng(0)
     p, y = rng.normal(size=(2, 50)) + 3
-    sums = EpochSums(*map(jnp.float32, (50, 25.0, p.sum(), y.sum(), p @ p, y @ y, p @ y)))
-    loss, pearson = epoch_summary(sums)
-    assert loss == 0.5
-    np.testing.assert_allclose(pearson, np.corrcoef(p, y)[0, 1], atol=1e-4)
+    dp, dy = p - p.mean(), y - y.mean()
+    moments = EpochSums(*map(jnp.float32, (50, 0.5, p.mean(), y.mean(), dp @ dp, dy @ dy, dp @ dy)))
+    earlier = centred(plain_sums(50, 25.0, p.sum(), y.sum(), p @ p, y @ y, p @ y))
+    for sums in (moments, earlier):
+        loss, pearson = epoch_summary(sums)
+        assert loss == 0.5
+        np.testing.assert_allclose(pearson, np.corrcoef(p, y)[0, 1], atol=1e-4)
     assert math.isnan(epoch_summary(EpochSums(*[0.0] * 7))[0])
+    assert math.isnan(epoch_summary(centred(plain_sums(*[0.0] * 7)))[0])
 
 
 def test_an_ensemble_sums_up_to_the_mean_over_its_members() -> None:
     # Predictions 1 2 3 and 3 2 1 of labels 1 2 3: correlations 1 and -1; and 1 2 3 once more.
     members = [(3, 6.0, 6, 6, 14, 14, product) for product in (14, 10, 14)]
-    sums = EpochSums(*map(jnp.float32, zip(*members, strict=True)))
+    sums = centred(plain_sums(*zip(*members, strict=True)))
     np.testing.assert_allclose(epoch_summary(sums), (2.0, 1 / 3), rtol=1e-6)

@@ -9,15 +9,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gi_jax.config import OptimizerConfig, RegressionTaskConfig
 from gi_jax.data.networks import cell_graph
 from gi_jax.losses import make_loss
 from gi_jax.train.batches import TrainingData
+from gi_jax.train.metrics import epoch_summary
 from gi_jax.train.objective import PredictionLoss
 from gi_jax.train.optimizer import make_optimizer
-from gi_jax.train.state import CHECKS, TrainState, init_state, init_variables
-from gi_jax.train.step import Step, StepInputs, make_train_step
+from gi_jax.train.state import CHECKS, TrainState, init_state, init_variables, zero_sums
+from gi_jax.train.step import Step, StepInputs, _add, make_train_step
 from tests.train.stand_in import AdditiveModel
 
 N = 6
@@ -74,14 +77,44 @@ def test_padding_genotypes_change_nothing() -> None:
     assert float(padded.sums.count) == 2
 
 
-def test_running_sums_are_those_of_predictions_and_labels() -> None:
+def test_running_moments_are_those_of_predictions_and_labels() -> None:
     state, step = begin(TASK, 4)
     output = AdditiveModel(N).apply({"params": state.params}, GRAPH, _batch(slice(0, 4)))
     p, y = output.gene_interaction[:, 0], DATA.labels[:4, 0]
     state, report = step(state, DATA, order([0, 1, 2, 3]), GRAPH, inputs())
-    expected = (4, 4 * report.loss, p.sum(), y.sum(), p @ p, y @ y, p @ y)
+    dp, dy = p - p.mean(), y - y.mean()
+    expected = (4, report.loss, p.mean(), y.mean(), dp @ dp, dy @ dy, dp @ dy)
     chex.assert_trees_all_close(tuple(state.sums), tuple(map(jnp.float32, expected)), rtol=1e-5)
     np.testing.assert_allclose(report.loss, jnp.mean((p - y) ** 2), rtol=1e-6)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    offset=st.sampled_from([0.0, 3.0, -1e3, 1e4]),
+    members=st.integers(1, 3),
+    sizes=st.lists(st.integers(0, 8), min_size=1, max_size=6),
+    seed=st.integers(0, 1000),
+)
+def test_moments_merged_batch_by_batch_are_those_of_float64_far_from_0_too(
+    offset: float, members: int, sizes: list[int], seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    p, y = (rng.normal(size=(2, len(sizes), 8, members)) + offset).astype(np.float32)
+    loss = rng.random(len(sizes)).astype(np.float32)
+    add = jax.jit(jax.vmap(_add, in_axes=(0, None, 2, None, None)))
+    sums = jax.tree.map(lambda zero: jnp.repeat(zero, members), zero_sums(jnp.float32))
+    valid = np.arange(8) < np.array(sizes)[:, None]  # [batches, 8]; some batches are padding alone
+    p[~valid] = np.nan
+    for k in range(len(sizes)):
+        sums = add(sums, loss[k], p[k][:, None], y[k, :, :1], valid[k])
+    found_loss, found = epoch_summary(sums)
+    if valid.sum() < 4:
+        return
+    p, y = p[valid].astype(float), y[valid][:, 0].astype(float)
+    expected = np.mean([np.corrcoef(p[:, k], y)[0, 1] for k in range(members)])
+    # The means have the resolution of float32 at the offset.
+    np.testing.assert_allclose(found, expected, atol=1e-5 + 1e-7 * abs(offset))
+    np.testing.assert_allclose(found_loss, np.average(loss, weights=sizes), rtol=1e-5)
 
 
 def _batch(rows: slice) -> object:

@@ -1,0 +1,42 @@
+"""In which precision predictions are computed, whatever dtype the weights arrive in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax.traverse_util import flatten_dict
+
+from gi_jax.errors import GiJaxError
+
+_ADVICE = "restore the weights from a copy or train again"
+
+
+def check_weights(variables: dict[str, Any], whose: str) -> None:
+    """Checks that every array of a model's variables holds finite floating-point numbers.
+
+    Raises:
+      GiJaxError: one does not; `whose` stands in front of the sentence.
+    """
+    if not isinstance(variables.get("params"), dict):
+        raise GiJaxError(f"{whose}: holds no weights under `params`; {_ADVICE}")
+    for name, array in flatten_dict(variables, sep=".").items():
+        if not jnp.issubdtype(array.dtype, jnp.floating):
+            raise GiJaxError(
+                f"{whose}: the array {name} is of {array.dtype}, expected floating-point numbers; {_ADVICE}"
+            )
+        if not np.isfinite(np.asarray(array, np.float64)).all():
+            raise GiJaxError(f"{whose}: the array {name} holds numbers that are not finite; {_ADVICE}")
+
+
+def in_working_precision(variables: dict[str, Any]) -> dict[str, Any]:
+    """Variables as float32; float64 ones stay so if JAX has it switched on (JAX_ENABLE_X64).
+
+    So weights kept in half precision predict what the same numbers kept in float32 do.
+    """
+    wide = jnp.float64 if jax.config.jax_enable_x64 else jnp.float32
+    return jax.tree.map(
+        lambda array: np.asarray(array, wide if array.dtype == jnp.float64 else jnp.float32), variables
+    )
