@@ -13,6 +13,7 @@ import numpy as np
 from gi_jax.data.gene_pairs import gene_pairs, query_pairs
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.errors import GiJaxError
+from gi_jax.files import replacing
 
 KINDS = ("random", "query_pair", "gene_disjoint_1", "gene_disjoint_2")
 TRAIN, VAL, TEST, LEFT_OUT = range(4)
@@ -43,7 +44,7 @@ class Split:
 
     def save(self, path: str | Path) -> None:
         """Writes the split as a compressed `.npz` file without pickled objects."""
-        with Path(path).open("wb") as file:
+        with replacing(path) as new, new.open("wb") as file:
             np.savez_compressed(file, **{f.name: getattr(self, f.name) for f in fields(self)})
 
 
