@@ -43,10 +43,11 @@ def check_devices() -> None:
     """
     try:
         jax.devices()
-    except RuntimeError as error:
+    except (RuntimeError, AssertionError) as error:  # JAX asserts that it has at least one kind of device
+        reason = next(iter(str(error).splitlines()), "it has none")
         named = {name: os.environ.get(name) for name in ("JAX_PLATFORMS", "JAX_PLATFORM_NAME")}
         asked = " and ".join(f"{name} is {value}" for name, value in named.items() if value)
         raise GiJaxError(
-            f"{asked or 'JAX'}, but JAX finds no such device here ({str(error).splitlines()[0]}); unset it, "
+            f"{asked or 'JAX'}, but JAX finds no such device here ({reason}); unset it, "
             "or install the JAX that has it"
         ) from None

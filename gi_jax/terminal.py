@@ -46,9 +46,11 @@ def show_title(console: Console, title: str) -> None:
 
 def show_table(console: Console, table: Table) -> None:
     """Prints a table whole: wider than a narrow terminal rather than with numbers cut off."""
-    unlimited = console.options.update(max_width=10_000)
+    unlimited = console.options.update(width=10_000)
     needed = Measurement.get(console, unlimited, table).maximum
-    console.print(table, width=max(needed, console.width), crop=False, soft_wrap=False)
+    if needed > console.width:
+        table.width = needed
+    console.print(table, crop=False)
 
 
 class Listener(io.TextIOBase):
@@ -62,9 +64,10 @@ class Listener(io.TextIOBase):
     def __init__(self, stream: TextIO | None, number: int) -> None:
         self.stream, self.number, self.gone = stream, number, stream is None
         if isinstance(stream, io.TextIOWrapper):
-            terminal = not self.gone and stream.isatty()
-            # Python's UTF-8 mode speaks UTF-8 to a terminal of another encoding too.
-            encoding = locale.getencoding() if terminal else "utf-8"
+            # Python's UTF-8 mode speaks UTF-8 to a terminal of another encoding too. A terminal that is
+            # said to know ASCII only, as LC_ALL=C has it, knows UTF-8 nowadays.
+            terminal = codecs.lookup(locale.getencoding()).name if stream.isatty() else "ascii"
+            encoding = "utf-8" if terminal == "ascii" else terminal
             stream.reconfigure(encoding=encoding, errors="backslashreplace")
 
     def write(self, text: str) -> int:

@@ -10,9 +10,9 @@ import jax
 import typer
 
 from gi_jax.config import RunConfig, load_config
-from gi_jax.config.paths import cache_folder, with_absolute_paths
+from gi_jax.config.paths import is_address, with_absolute_paths
 from gi_jax.errors import GiJaxError
-from gi_jax.files import check_folder
+from gi_jax.files import check_folder, user_path
 from gi_jax.terminal import make_console
 
 CONSOLE, ERRORS = make_console(), make_console(stderr=True)
@@ -39,17 +39,12 @@ def use_compilation_cache(config: RunConfig) -> None:
 
     Where that is not possible it says so once, and every program is compiled anew.
     """
-    own = os.environ.get("JAX_COMPILATION_CACHE_DIR")
-    folder = cache_folder(config) if own is None else own
-    if folder is None and config.trainer.compilation_cache is None:
-        return
+    folder = os.environ.get("JAX_COMPILATION_CACHE_DIR", config.trainer.compilation_cache)
     try:
-        if folder is None:
-            raise GiJaxError(f"the home folder of {config.trainer.compilation_cache} is unknown")
-        check_folder(folder, create=True)
+        if folder and not is_address(folder):
+            folder = str(user_path(folder))
+            check_folder(folder, create=True)
     except GiJaxError as error:
         ERRORS.print(f"compiled programs are not kept: {error}")
-        jax.config.update("jax_compilation_cache_dir", None)
-        return
-    if own is None:
-        jax.config.update("jax_compilation_cache_dir", str(folder))
+        folder = None
+    jax.config.update("jax_compilation_cache_dir", folder or None)

@@ -27,7 +27,7 @@ def with_absolute_paths(config: RunConfig) -> RunConfig:
     genes = None if data.genes is None else _absolute(data.genes)
     genotypes = tuple(source if _is_name(source) else _absolute(source) for source in data.genotypes)
     cache = config.trainer.compilation_cache
-    if cache is not None and not cache.startswith("~"):
+    if cache is not None and not (cache.startswith("~") or is_address(cache)):
         cache = _absolute(cache)
     return replace(
         config,
@@ -57,12 +57,17 @@ def check_files(config: RunConfig, source: Path, *, measured: bool = True, start
 
 
 def cache_folder(config: RunConfig) -> Path | None:
-    """Where compiled programs and measurements are kept; None for nowhere, also where there is no home."""
+    """The folder of compiled programs and measurements; None for none here, also where there is no home."""
     folder = config.trainer.compilation_cache
     try:
-        return None if folder is None else user_path(folder)
+        return None if folder is None or is_address(folder) else user_path(folder)
     except GiJaxError:
         return None
+
+
+def is_address(folder: str) -> bool:
+    """Whether a folder is in no file system here but of a kind that JAX reaches by itself, as `gs://...`."""
+    return "://" in folder
 
 
 def _files(config: RunConfig, measured: bool, start: bool) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gi_jax.config.study import StudyConfig
 from gi_jax.errors import GiJaxError
-from gi_jax.files import check_folder, check_writable, read_text, replacing, write_text
+from gi_jax.files import check_folder, check_writable, read_text, replacing_together, write_text
 from gi_jax.study.cells import Cell, State
 from gi_jax.study.picture import plot_study
 from gi_jax.study.results import Result, read_results
@@ -33,8 +33,8 @@ def write_report(study: StudyConfig, cells: Sequence[Cell]) -> None:
     before, after = surroundings(document)
     for path in (document, picture):
         path.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(picture) as new:
-        plot_study(new, {title: pearsons(block) for title, block in blocks.items()})
+    with replacing_together(picture.parent) as new:
+        plot_study(new / picture.name, {title: pearsons(block) for title, block in blocks.items()})
     link = f"![Test Pearson by dataset and split]({os.path.relpath(picture, document.parent)})"
     parts = [count(states), link, *(_section(title, block) for title, block in blocks.items())]
     write_text(document, f"{before}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}")
