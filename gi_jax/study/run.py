@@ -115,6 +115,8 @@ def run_cell(cell: Cell, console: Console) -> Signals | None:
 def training_numbers(metrics: Path) -> dict[str, float | int | None]:
     """The numbers of a `Result` that the metrics file of a finished training holds."""
     epochs = read_records(metrics, "epoch")
+    if not epochs:  # lost since
+        return {"val_pearson": None}
     best = max(epochs, key=lambda record: -2.0 if record["val_pearson"] is None else record["val_pearson"])
     rates = [record["genotypes_per_second"] for record in read_records(metrics, "step")]
     return {

@@ -12,20 +12,15 @@ from filelock import FileLock, SoftFileLock, Timeout
 from gi_jax.errors import GiJaxError
 
 LOCK = ".lock"
-_UNSUPPORTED = (
-    errno.ENOLCK,
-    errno.EOPNOTSUPP,
-    errno.ENOTSUP,
-    errno.ENOSYS,
-    524,
-)  # the last is the kernel's own
+_NFS_UNSUPPORTED = 524  # of the Linux kernel, which has no name for it elsewhere
+_UNSUPPORTED = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, _NFS_UNSUPPORTED)
 
 
 class FolderInUseError(GiJaxError):
     """Another process trains into the run folder."""
 
 
-def lock_folder(folder: Path, say: Callable[[str], None]) -> FileLock:
+def lock_folder(folder: Path, say: Callable[[str], object] = warnings.warn) -> FileLock:
     """Keeps other processes out of a run folder until the lock is released or this process ends.
 
     Where the file system has no locks (NFS without a lock daemon, some FUSE), it goes on without.
@@ -47,10 +42,6 @@ def lock_folder(folder: Path, say: Callable[[str], None]) -> FileLock:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the words about a soft lock are said below, as our own
             lock.acquire(blocking=False)
-    except OSError as error:
-        if error.errno not in _UNSUPPORTED:
-            raise
-        say(without)
     except Timeout:
         if isinstance(lock, SoftFileLock):
             say(without)
@@ -59,6 +50,10 @@ def lock_folder(folder: Path, say: Callable[[str], None]) -> FileLock:
             f"{folder}: another process is training into it; wait until it has ended and continue with "
             "--resume, or name another folder"
         ) from None
+    except OSError as error:
+        if error.errno not in _UNSUPPORTED:
+            raise
+        say(without)
     if isinstance(lock, SoftFileLock):
         # What filelock falls back to is the mere presence of a file, which a killed process leaves behind.
         lock.release()
