@@ -33,6 +33,15 @@ def user_path(path: str | Path) -> Path:
         ) from None
 
 
+def is_letters(path: str | Path) -> bool:
+    """Whether a path is text, and not bytes of another encoding than the system's."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def read_text(path: str | Path) -> str:
     """The text of a UTF-8 file, without a byte order mark.
 

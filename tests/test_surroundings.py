@@ -225,6 +225,17 @@ def test_a_cache_folder_that_cannot_be_written_is_one_sentence(trained: Path, gi
     assert err.count("\n") == 1
 
 
+def test_a_cache_folder_may_have_bytes_that_are_no_letters(
+    trained: Path, tmp_path, gi_jax, monkeypatch
+) -> None:
+    folder, updated = tmp_path / "M\udcfcller", {}
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(folder))
+    monkeypatch.setattr("jax.config.update", updated.__setitem__)
+    assert gi_jax("predict", trained, "G01")[0] == 0
+    link = updated["jax_compilation_cache_dir"]
+    assert link.isascii() and Path(link).samefile(folder)
+
+
 def sh(command: str, *arguments: object, **surroundings: str) -> subprocess.CompletedProcess:
     """A shell command in which `$0` is Python, and `$1`, `$2`... the arguments."""
     texts = [sys.executable, *map(str, arguments)]

@@ -12,10 +12,11 @@ import typer
 from gi_jax.config import RunConfig, load_config
 from gi_jax.config.paths import is_address, with_absolute_paths
 from gi_jax.errors import GiJaxError
-from gi_jax.files import check_folder, user_path
+from gi_jax.files import PlainPath, check_folder, is_letters, user_path
 from gi_jax.terminal import make_console
 
 CONSOLE, ERRORS = make_console(), make_console(stderr=True)
+_LINKS: list[PlainPath] = []  # to folders that are in use until the process ends
 
 # Read by `str`, as everything else that is a text: bytes of file names that are no UTF-8 come through.
 Overrides = Annotated[
@@ -44,6 +45,9 @@ def use_compilation_cache(config: RunConfig) -> None:
         if folder and not is_address(folder):
             folder = str(user_path(folder))
             check_folder(folder, create=True)
+            if not is_letters(folder):  # which the compiler takes for no path
+                _LINKS.append(PlainPath(folder))
+                folder = str(_LINKS[-1].path)
     except GiJaxError as error:
         ERRORS.print(f"compiled programs are not kept: {error}")
         folder = None
