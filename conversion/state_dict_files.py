@@ -111,8 +111,9 @@ def _read_torch(path: Path) -> tuple[dict[str, np.ndarray], str]:
         with path.open("rb") as file:
             content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # unpickling raises whatever it likes
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise GiJaxError(
-            f"{path}: cannot be read as weights alone ({str(error).splitlines()[0][:160]}); save its "
+            f"{path}: cannot be read as weights alone ({reason[:160]}); save its "
             "state dict by itself with torch.save(model.state_dict(), FILE) and convert that"
         ) from None
     content = content if isinstance(content, Mapping) else {}
@@ -124,20 +125,20 @@ def _read_torch(path: Path) -> tuple[dict[str, np.ndarray], str]:
         if isinstance(content[place], Mapping)
     }
     models = {place: tensors for place, tensors in places.items() if _anchor(tensors)}
-    own = _tensors(torch, content)
+    own, place = _tensors(torch, content), ""
     if models:
-        place, tensors = next(iter(models.items()))
-        return tensors, str(place) if len(models) > 1 or _anchor(own) else ""
-    # Nothing is a model of these systems: what is said of that names keys where one would have been.
-    tensors = own or next(filter(None, places.values()), {})
+        taken, tensors = next(iter(models.items()))
+        place = str(taken) if len(models) > 1 or _anchor(own) else ""
+    else:  # what is said of that names keys from where a model would have been
+        tensors = own or next(filter(None, places.values()), {})
     if not tensors:
         raise GiJaxError(f"{path}: holds no state dict; expected tensors by key, or such under `state_dict`")
-    return tensors, ""
+    return {key: _to_numpy(torch, tensor) for key, tensor in tensors.items()}, place
 
 
-def _tensors(torch: ModuleType, content: Mapping[Any, Any]) -> dict[str, np.ndarray]:
+def _tensors(torch: ModuleType, content: Mapping[Any, Any]) -> dict[str, Any]:
     return {
-        key: _to_numpy(torch, value)
+        key: value
         for key, value in content.items()
         if isinstance(key, str) and isinstance(value, torch.Tensor)
     }
