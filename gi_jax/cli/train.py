@@ -61,7 +61,7 @@ def train(
     CONSOLE.quiet = coordinator is not None and not is_first()
     wanted = read_config(config, overrides)
     if resume:
-        check_files(wanted, config, start=True)
+        check_files(wanted, config)
     result = train_run(wanted, out, resume=resume, console=CONSOLE)
     if result.stopped_by is not None:
         CONSOLE.print(f"{result.ended}; continue with --resume")

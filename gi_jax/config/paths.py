@@ -37,19 +37,18 @@ def with_absolute_paths(config: RunConfig) -> RunConfig:
     )
 
 
-def check_files(config: RunConfig, source: Path, *, measured: bool = True, start: bool = False) -> None:
+def check_files(config: RunConfig, source: Path, *, measured: bool = True) -> None:
     """Tells where to write it down if a file that a configuration names has moved.
 
     Args:
       config: with absolute paths.
       source: the file it was read from.
       measured: look also for what only a look at measured genotypes needs, gene list and genotypes.
-      start: look also for the weights that the training started from.
 
     Raises:
       GiJaxError: a file is not where the configuration says.
     """
-    for key, path in _files(config, measured, start):
+    for key, path in _files(config, measured):
         if not os.path.lexists(path):
             raise GiJaxError(
                 f"{source}: {key} is {path}, which is not there; if the file moved, write its new path there"
@@ -70,7 +69,7 @@ def is_address(folder: str) -> bool:
     return "://" in folder
 
 
-def _files(config: RunConfig, measured: bool, start: bool) -> Iterator[tuple[str, str]]:
+def _files(config: RunConfig, measured: bool) -> Iterator[tuple[str, str]]:
     data = config.data
     for name, source in data.networks.items():
         if name in config.cell_dataset.graphs:
@@ -81,8 +80,6 @@ def _files(config: RunConfig, measured: bool, start: bool) -> Iterator[tuple[str
         for number, source in enumerate(data.genotypes):
             if not _is_name(source):
                 yield f"data.genotypes[{number}]", source
-    if start and config.model.checkpoint_path is not None:
-        yield "model.checkpoint_path", config.model.checkpoint_path
 
 
 def _absolute(path: str) -> str:
