@@ -7,7 +7,6 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.console import Console
 
 from conversion.convert import convert as convert_model
 from conversion.golden import GoldenCase, Weights, read_meta
@@ -15,36 +14,47 @@ from conversion.resolve import read_stated
 from conversion.verify import ArrayResult, first_difference, verify_case
 from gi_jax.config.checks import one_of
 from gi_jax.errors import GiJaxError
+from gi_jax.options import check_devices, path
+from gi_jax.terminal import make_console
 
-CONSOLE = Console(highlight=False, markup=False, soft_wrap=True)
+CONSOLE = make_console()
 DTYPES = {"float64": np.float64, "float32": np.float32}
 
 
 def convert(
     source: Annotated[
-        Path, typer.Argument(help="State dict or checkpoint file, or model folder.", metavar="SRC")
+        Path,
+        typer.Argument(help="State dict or checkpoint file, or model folder.", metavar="SRC", parser=path),
     ],
-    target: Annotated[Path, typer.Argument(help="New model folder, or state dict file.", metavar="DST")],
+    target: Annotated[
+        Path, typer.Argument(help="New model folder, or state dict file.", metavar="DST", parser=path)
+    ],
     overrides: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[KEY=VALUE]...", help="What the checkpoint does not tell, as model.activation=gelu."
+            metavar="[KEY=VALUE]...",
+            help="What the checkpoint does not tell, as model.activation=gelu.",
+            parser=str,
         ),
     ] = None,
     config: Annotated[
-        Path | None, typer.Option(help="torchcell's configuration of the checkpoint (YAML).", metavar="FILE")
+        Path | None,
+        typer.Option(help="torchcell's configuration of the checkpoint (YAML).", metavar="FILE", parser=path),
     ] = None,
     genes: Annotated[
-        Path | None, typer.Option(help="Gene names, one a line, in the checkpoint's order.", metavar="FILE")
+        Path | None,
+        typer.Option(help="Gene names, one a line, in the checkpoint's order.", metavar="FILE", parser=path),
     ] = None,
     verify: Annotated[
-        Path | None, typer.Option(help="Folder of recorded outputs to compare with.", metavar="DIR")
+        Path | None,
+        typer.Option(help="Folder of recorded outputs to compare with.", metavar="DIR", parser=path),
     ] = None,
 ) -> None:
     """Convert a torchcell checkpoint to a model folder, or a model or run folder to a PyTorch state dict.
 
     SRC decides the direction: a file (.safetensors, .pt, .pth, .ckpt) or a folder.
     """
+    check_devices()
     if source.is_dir():
         if overrides or config or genes:
             raise GiJaxError("a model folder has its own configuration and genes; leave these options out")
@@ -67,7 +77,7 @@ def convert(
 
 def verify(
     folders: Annotated[
-        list[Path], typer.Argument(help="Recorded cases, or folders of them.", metavar="DIR...")
+        list[Path], typer.Argument(help="Recorded cases, or folders of them.", metavar="DIR...", parser=path)
     ],
     precision: Annotated[str, typer.Option(help="float64 or float32.", metavar="TYPE")] = "float64",
     brief: Annotated[
@@ -76,6 +86,7 @@ def verify(
 ) -> None:
     """Compare recorded PyTorch values with this implementation, array by array; exit code 1 unless equal."""
     one_of("--precision", precision, DTYPES)
+    check_devices()
     cases = [case for folder in folders for case in _cases(folder)]
     if not cases:
         raise GiJaxError(f"{folders[0]}: holds no recorded case; expected a folder with case.json")
@@ -90,7 +101,7 @@ def _cases(folder: Path) -> list[Path]:
     if folder.is_file():  # a shell's `golden/*` brings the README along
         CONSOLE.print(f"{folder}: is not a folder, left out")
         return []
-    inside = sorted(path.parent for path in folder.glob("*/case.json"))
+    inside = sorted(file.parent for file in folder.glob("*/case.json"))
     if inside and not (folder / "case.json").exists():
         return inside
     read_meta(folder)

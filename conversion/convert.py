@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 from conversion.architecture import Architecture
 from conversion.golden import Weights
 from conversion.resolve import Stated, resolve
-from conversion.state_dict_files import SUFFIXES, read_state_dict, write_state_dict
+from conversion.state_dict_files import SUFFIXES, check_target, read_state_dict, write_state_dict
 from conversion.to_flax import step_counters, to_flax
 from conversion.to_torch import to_torch
 from gi_jax.data.gene_list import GeneList, load_gene_list
 from gi_jax.data.transforms import LabelTransform
 from gi_jax.errors import GiJaxError
+from gi_jax.files import check_folder, read_text, write_text
 from gi_jax.predict.bundle import ModelBundle, load_bundle, save_bundle
 
 # Beside the model: what PyTorch's state dict holds and no computation uses.
@@ -48,12 +49,15 @@ def torch_to_folder(
     """
     if folder.exists() and (folder.is_file() or any(folder.iterdir())):
         raise GiJaxError(f"{folder}: exists and is not an empty folder; choose another name")
+    check_folder(folder)
     file = read_state_dict(source)
     config, architecture, unused = resolve(file.tensors, stated, overrides)
     variables = to_flax(file.tensors, architecture)
     gene_list, notes = _genes(genes, architecture.gene_num)
     if file.prefix:
         notes.append(f"keys start with `{file.prefix}`, which was taken off")
+    if file.place:
+        notes.append(f"the weights were taken from `{file.place}` of the file")
     if file.others:
         notes.append(f"beside the model and not converted: {', '.join(file.others)}")
     if unused:
@@ -69,7 +73,7 @@ def torch_to_folder(
         "edge_form": architecture.edge_form,
         "num_batches_tracked": step_counters(file.tensors, architecture),
     }
-    (folder / TORCH).write_text(json.dumps(extra, indent=1) + "\n")
+    write_text(folder / TORCH, json.dumps(extra, indent=1) + "\n")
     return Conversion(Weights(architecture, variables), tuple(notes))
 
 
@@ -79,6 +83,7 @@ def folder_to_torch(folder: Path, target: Path) -> Conversion:
     Raises:
       GiJaxError: no model folder, or a target of another kind than `.safetensors`, `.pt`, `.pth`.
     """
+    check_target(target)
     bundle = load_bundle(folder, as_stored=True)
     if bundle.config.ensemble > 1:
         raise GiJaxError(
@@ -137,6 +142,6 @@ def _extra(folder: Path) -> dict[str, Any]:
     path = folder / TORCH
     defaults = {"edge_form": "literal", "num_batches_tracked": {}}
     try:
-        return defaults | (json.loads(path.read_text()) if path.exists() else {})
-    except ValueError as error:
+        return defaults | (json.loads(read_text(path)) if path.exists() else {})
+    except (OSError, ValueError) as error:
         raise GiJaxError(f"{path}: is not readable JSON ({error}); delete it or restore it") from None

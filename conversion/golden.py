@@ -26,6 +26,7 @@ from gi_jax.config import CellDatasetConfig, RunConfig, to_yaml
 from gi_jax.data.genotypes import GenotypeBatch, genotype_batch
 from gi_jax.data.networks import CellGraph, cell_graph
 from gi_jax.errors import GiJaxError
+from gi_jax.files import read_text
 from gi_jax.models.row_needs import changed_row_needs
 from gi_jax.ops.spmm import with_backend
 
@@ -101,7 +102,7 @@ def read_meta(folder: Path) -> dict[str, Any]:
       GiJaxError: the folder is none of the golden format.
     """
     try:
-        meta = json.loads((folder / "case.json").read_text())
+        meta = json.loads(read_text(folder / "case.json"))
         meta["model"]
         return meta
     except (OSError, ValueError, KeyError):

@@ -14,6 +14,7 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from gi_jax.errors import GiJaxError
+from gi_jax.files import read_text
 from gi_jax.losses import Loss, MleDistSupCR, MleState, log_cosh, make_loss
 
 LOSS_NAMES = {
@@ -46,7 +47,7 @@ def replay_loss_case(case_dir: str | Path, dtype: DTypeLike = np.float64) -> dic
       GiJaxError: the case names a loss that has no counterpart here.
     """
     case_dir = Path(case_dir)
-    case = json.loads((case_dir / "case.json").read_text())
+    case = json.loads(read_text(case_dir / "case.json"))
     if case["loss"] not in LOSS_NAMES:
         raise GiJaxError(
             f"{case_dir}/case.json names loss {case['loss']!r}; known are {', '.join(LOSS_NAMES)}"

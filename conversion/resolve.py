@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from conversion.architecture import Architecture, with_edge_form
 from conversion.infer import Inference, infer
+from gi_jax.arguments import as_sequence
 from gi_jax.config import RunConfig, parse_config
+from gi_jax.config.load import merged, read_text
+from gi_jax.config.load import resolve as resolve_references
+from gi_jax.config.paths import with_absolute_paths
+from gi_jax.config.yaml_text import override
 from gi_jax.errors import GiJaxError
 
 ENCODER, LOCAL = "model.gene_encoder_config", "model.local_predictor_config"
@@ -61,7 +63,7 @@ def resolve(
     Raises:
       GiJaxError: contradictions, or settings that nobody states; all are listed.
     """
-    known = infer(state_dict)
+    known, overrides = infer(state_dict), as_sequence(overrides)
     text, source = stated or Stated("{}", "the command line")
     said = _stated(text, overrides, source)
     _check_agreement(known, said, source)
@@ -76,30 +78,24 @@ def resolve(
     settings |= {key: ORIGINAL_DEFAULTS[key] for key in silent if key in ORIGINAL_DEFAULTS}
     settings["cell_dataset.graphs"] = list(known.graph_names)
     settings["model.norm_statistics"] = said.get("model.norm_statistics") or "batch"
-    assignments = [f"{key}={_yaml(value)}" for key, value in settings.items()]
+    assignments = [override(key, value) for key, value in settings.items()]
     loaded = parse_config(text, [*overrides, *assignments], source)
     # A checkpoint path of the YAML is the original's own, not a folder of this project.
     config = replace(loaded.config, model=replace(loaded.config.model, checkpoint_path=None))
+    config = with_absolute_paths(config)  # the folder may be used from anywhere
     architecture = Architecture(config.model, known.gene_num, known.graph_names)
     return Resolved(config, with_edge_form(architecture, state_dict), loaded.unused)
 
 
 def read_stated(path: Path) -> Stated:
     """The text of a configuration file."""
-    try:
-        return Stated(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise GiJaxError(f"{path}: cannot be read as a configuration file ({error})") from None
+    return Stated(read_text(path), str(path))
 
 
 def _stated(text: str, overrides: Sequence[str], source: str) -> dict[str, Any]:
     """What is written down, by dotted key, references resolved."""
     parse_config(text, overrides, source)  # complains in the configuration's own words
-    try:
-        values = OmegaConf.merge(OmegaConf.create(text), OmegaConf.from_dotlist(list(overrides)))
-        return _flat(OmegaConf.to_container(values, resolve=True))
-    except (OmegaConfBaseException, YAMLError) as error:
-        raise GiJaxError(f"{source}: {str(error).splitlines()[0]}") from None
+    return _flat(resolve_references(merged(text, overrides, source), source))
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -10,14 +10,18 @@ from typing import Any, NamedTuple
 import ml_dtypes
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from gi_jax.errors import GiJaxError
+from gi_jax.files import check_writable, replacing
 
 TORCH_SUFFIXES = (".pt", ".pth", ".ckpt")
 SUFFIXES = (".safetensors", *TORCH_SUFFIXES)
+# Under what key training scripts put a model into a file of several things, the usual ones first.
+PLACES = ("state_dict", "model_state_dict", "model", "net", "network", "weights", "module", "params")
 ANCHORS = ("pretrain_model.gene_embedding.weight", "gene_embedding.weight")
-WRAPPERS = ("model", "module", "_orig_mod")  # Lightning, data parallel, torch.compile
+# Lightning, data parallel, torch.compile; what people call the model in a module of their own.
+WRAPPERS = ("model", "module", "_orig_mod", "net", "network")
 
 
 class StateDictFile(NamedTuple):
@@ -26,6 +30,7 @@ class StateDictFile(NamedTuple):
     tensors: dict[str, np.ndarray]
     prefix: str  # such as `model._orig_mod.`
     others: tuple[str, ...]  # keys beside the wrapped model: loss buffers, metrics
+    place: str = ""  # key of the file's content under which the tensors lay, of several that hold a model
 
 
 def read_state_dict(path: str | Path) -> StateDictFile:
@@ -40,25 +45,42 @@ def read_state_dict(path: str | Path) -> StateDictFile:
     if not path.is_file():
         raise GiJaxError(f"{path}: no such file; expected a state dict ({', '.join(SUFFIXES)})")
     if path.suffix == ".safetensors":
-        tensors = _read_safetensors(path)
-    elif path.suffix in TORCH_SUFFIXES:
-        tensors = _read_torch(path)
-    else:
-        raise GiJaxError(f"{path}: is of no known kind, expected one of {', '.join(SUFFIXES)}")
-    return _unwrapped(tensors, path)
+        return _unwrapped(_read_safetensors(path), path)
+    if path.suffix in TORCH_SUFFIXES:
+        tensors, place = _read_torch(path)
+        return _unwrapped(tensors, path)._replace(place=place)
+    raise GiJaxError(f"{path}: is of no known kind, expected one of {', '.join(SUFFIXES)}")
+
+
+def check_target(path: str | Path) -> None:
+    """Tries, before the work, whether a state dict can be written.
+
+    Raises:
+      GiJaxError: a file of another kind, or one that cannot be written.
+    """
+    path = Path(path)
+    if path.suffix not in (".safetensors", ".pt", ".pth"):
+        raise GiJaxError(f"{path}: cannot be written, expected a name in .safetensors, .pt or .pth")
+    check_writable(path)
 
 
 def write_state_dict(tensors: Mapping[str, np.ndarray], path: str | Path) -> None:
-    """Writes `.safetensors`, `.pt` or `.pth` for `load_state_dict(..., strict=True)`."""
-    path = Path(path)
-    if path.suffix == ".safetensors":
+    """Writes `.safetensors`, `.pt` or `.pth` for `load_state_dict(..., strict=True)`.
+
+    Raises:
+      GiJaxError: see `check_target`.
+    """
+    check_target(path)
+    # The content goes through Python's own files: both libraries read names of files in their own ways.
+    if Path(path).suffix == ".safetensors":
         # A file holds every tensor once; PyTorch's tied ones become equal copies.
-        save_file({key: np.asarray(value, order="C") for key, value in tensors.items()}, path)
-    elif path.suffix in (".pt", ".pth"):
-        torch = _torch(path)
-        torch.save({key: _to_tensor(torch, value) for key, value in tensors.items()}, path)
+        content = save({key: np.asarray(value, order="C") for key, value in tensors.items()})
+        with replacing(path) as new:
+            new.write_bytes(content)
     else:
-        raise GiJaxError(f"{path}: cannot be written, expected a name in .safetensors, .pt or .pth")
+        torch = _torch(path)
+        with replacing(path) as new, new.open("wb") as file:
+            torch.save({key: _to_tensor(torch, value) for key, value in tensors.items()}, file)
 
 
 def _read_safetensors(path: Path) -> dict[str, np.ndarray]:
@@ -82,20 +104,49 @@ def _torch(path: Path) -> ModuleType:
     return torch
 
 
-def _read_torch(path: Path) -> dict[str, np.ndarray]:
+def _read_torch(path: Path) -> tuple[dict[str, np.ndarray], str]:
+    """The tensors of a PyTorch file, and where in it they were, if several places hold a model."""
     torch = _torch(path)
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        with path.open("rb") as file:
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except Exception as error:  # unpickling raises whatever it likes
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise GiJaxError(
-            f"{path}: cannot be read as weights alone ({str(error).splitlines()[0][:160]}); save its "
+            f"{path}: cannot be read as weights alone ({reason[:160]}); save its "
             "state dict by itself with torch.save(model.state_dict(), FILE) and convert that"
         ) from None
-    content = content.get("state_dict", content) if isinstance(content, Mapping) else None
-    tensors = {key: value for key, value in (content or {}).items() if isinstance(value, torch.Tensor)}
+    content = content if isinstance(content, Mapping) else {}
+    places = {
+        place: _tensors(torch, content[place])
+        for place in sorted(
+            content, key=lambda place: PLACES.index(place) if place in PLACES else len(PLACES)
+        )
+        if isinstance(content[place], Mapping)
+    }
+    models = {place: tensors for place, tensors in places.items() if _anchor(tensors)}
+    own, place = _tensors(torch, content), ""
+    if models:
+        taken, tensors = next(iter(models.items()))
+        place = str(taken) if len(models) > 1 or _anchor(own) else ""
+    else:  # what is said of that names keys from where a model would have been
+        tensors = own or next(filter(None, places.values()), {})
     if not tensors:
         raise GiJaxError(f"{path}: holds no state dict; expected tensors by key, or such under `state_dict`")
-    return {key: _to_numpy(torch, value) for key, value in tensors.items()}
+    return {key: _to_numpy(torch, tensor) for key, tensor in tensors.items()}, place
+
+
+def _tensors(torch: ModuleType, content: Mapping[Any, Any]) -> dict[str, Any]:
+    return {
+        key: value
+        for key, value in content.items()
+        if isinstance(key, str) and isinstance(value, torch.Tensor)
+    }
+
+
+def _anchor(tensors: Mapping[str, Any]) -> str | None:
+    """How the embedding of genes is called, which every model of these systems has."""
+    return next((a for a in ANCHORS if any(key.endswith(a) for key in tensors)), None)
 
 
 def _to_numpy(torch: ModuleType, tensor: Any) -> np.ndarray:
@@ -112,7 +163,7 @@ def _to_tensor(torch: ModuleType, array: np.ndarray) -> Any:
 
 
 def _unwrapped(tensors: dict[str, np.ndarray], path: Path) -> StateDictFile:
-    anchor = next((a for a in ANCHORS if any(key.endswith(a) for key in tensors)), None)
+    anchor = _anchor(tensors)
     prefixes = sorted({key.removesuffix(anchor) for key in tensors if anchor and key.endswith(anchor)})
     known = [p for p in prefixes if all(part in WRAPPERS for part in p.split(".")[:-1])]
     if not known:

@@ -17,17 +17,29 @@ _PLAIN = re.compile(r"[\w./+=@,-]*", re.ASCII)  # what every library takes for t
 
 
 def user_path(path: str | Path) -> Path:
-    """The path with a leading `~` as the home folder.
+    """The path with a leading `~` as the home folder; a `~name` that is no user's stays as it is.
 
     Raises:
       GiJaxError: there is no home folder.
     """
+    path = Path(path)
     try:
-        return Path(path).expanduser()
+        return path.expanduser()
     except RuntimeError:
+        if path.parts[0] != "~":
+            return path
         raise GiJaxError(
             f"{path}: the home folder is unknown (HOME is not set); write the path without `~`"
         ) from None
+
+
+def is_letters(path: str | Path) -> bool:
+    """Whether a path is text, and not bytes of another encoding than the system's."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read_text(path: str | Path) -> str:
@@ -41,9 +53,12 @@ def read_text(path: str | Path) -> str:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Writes a UTF-8 file that is there whole or not at all; what was there before stays until then."""
+    """Writes a UTF-8 file that is there whole or not at all; what was there before stays until then.
+
+    What UTF-8 has no letter for, a byte of a file's name in another encoding, is written as an escape.
+    """
     with replacing(path) as new:
-        new.write_text(text, encoding="utf-8", newline="\n")
+        new.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
 @contextmanager
@@ -109,6 +124,31 @@ def check_writable(path: str | Path) -> None:
     except OSError as error:
         raise GiJaxError(
             f"{path}: cannot be written ({error.strerror or error}); name a file in another folder"
+        ) from None
+
+
+def check_folder(path: str | Path, *, create: bool = False) -> None:
+    """Tries whether files can be written into a folder that is there or can be made.
+
+    Args:
+      create: make it; else nothing changes.
+
+    Raises:
+      GiJaxError: it is a file, it cannot be made, or may not be written to.
+    """
+    folder = Path(path)
+    try:
+        if create:
+            folder.mkdir(parents=True, exist_ok=True)
+        while not os.path.lexists(folder):
+            folder = folder.parent
+        with tempfile.TemporaryDirectory(dir=folder, prefix=".new-"):
+            pass
+    except OSError as error:
+        what = "is no folder" if os.path.lexists(folder) and not folder.is_dir() else "cannot be written to"
+        raise GiJaxError(
+            f"{path}: files cannot be written there, as {folder} {what} ({error.strerror or error}); name "
+            "another folder"
         ) from None
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import io
+import locale
 import os
 import sys
 from contextlib import suppress
@@ -11,18 +13,44 @@ from typing import Any, TextIO
 from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
+
+_VISIBLE = {
+    code: chr(code).encode("unicode_escape").decode()
+    for code in (*range(32), *range(127, 160))
+    if chr(code) not in "\n\t"
+}
+
+
+class PlainConsole(Console):
+    """A console that shows texts as they are, their control characters as escapes."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        return super().render_str(text.translate(_VISIBLE), **options)
 
 
 def make_console(*, stderr: bool = False, quiet: bool = False) -> Console:
-    """A console that takes nothing in a text for markup, an emoji code or a number to colour."""
-    return Console(stderr=stderr, quiet=quiet, markup=False, emoji=False, highlight=False, soft_wrap=True)
+    """The console through which everything is said."""
+    return PlainConsole(
+        stderr=stderr, quiet=quiet, markup=False, emoji=False, highlight=False, soft_wrap=True
+    )
+
+
+def show_title(console: Console, title: str) -> None:
+    """Prints a line over what follows, with the whole title in it."""
+    if len(title) + 6 > console.width:
+        console.print(f"── {title} ──", style="rule.line")
+    else:
+        console.rule(title, align="left")
 
 
 def show_table(console: Console, table: Table) -> None:
     """Prints a table whole: wider than a narrow terminal rather than with numbers cut off."""
-    unlimited = console.options.update(max_width=10_000)
+    unlimited = console.options.update(width=10_000)
     needed = Measurement.get(console, unlimited, table).maximum
-    console.print(table, width=max(needed, console.width), crop=False, soft_wrap=False)
+    if needed > console.width:
+        table.width = needed
+    console.print(table, crop=False)
 
 
 class Listener(io.TextIOBase):
@@ -36,8 +64,10 @@ class Listener(io.TextIOBase):
     def __init__(self, stream: TextIO | None, number: int) -> None:
         self.stream, self.number, self.gone = stream, number, stream is None
         if isinstance(stream, io.TextIOWrapper):
-            terminal = not self.gone and stream.isatty()
-            encoding = stream.encoding if terminal else "utf-8"
+            # Python's UTF-8 mode speaks UTF-8 to a terminal of another encoding too. A terminal that is
+            # said to know ASCII only, as LC_ALL=C has it, knows UTF-8 nowadays.
+            terminal = codecs.lookup(locale.getencoding()).name if stream.isatty() else "ascii"
+            encoding = "utf-8" if terminal == "ascii" else terminal
             stream.reconfigure(encoding=encoding, errors="backslashreplace")
 
     def write(self, text: str) -> int:
@@ -71,6 +101,20 @@ class Listener(io.TextIOBase):
                 nowhere = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(nowhere, self.number)
                 os.close(nowhere)
+
+
+def speak_utf8() -> None:
+    """Starts the program anew in Python's UTF-8 mode, if the locale is of another encoding.
+
+    There arguments and file names would mean other letters than in the files that name them.
+    """
+    utf8 = codecs.lookup(sys.getfilesystemencoding()).name == "utf-8"
+    if (utf8 and codecs.lookup(locale.getpreferredencoding(False)).name == "utf-8") or sys.flags.utf8_mode:
+        return
+    if os.environ.get("PYTHONUTF8") == "1":  # and Python was told not to look at it
+        return
+    os.environ["PYTHONUTF8"] = "1"
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])
 
 
 def protect_streams() -> None:

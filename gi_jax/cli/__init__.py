@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
+# A home folder that Matplotlib may not write to: it goes on without, and would say so on import.
+logging.getLogger("matplotlib").setLevel(logging.ERROR)
+
 import typer
-from rich.console import Console
 
 from conversion.commands import convert, verify
 from gi_jax.cli.evaluate import evaluate
 from gi_jax.cli.inspect import inspect
 from gi_jax.cli.predict import predict
 from gi_jax.cli.screen import screen
+from gi_jax.cli.setting import ERRORS
 from gi_jax.cli.study import study
 from gi_jax.cli.train import train
 from gi_jax.errors import GiJaxError
+from gi_jax.terminal import protect_streams, speak_utf8
 
 app = typer.Typer(
     name="gi-jax",
@@ -29,10 +34,10 @@ for command in (train, evaluate, predict, screen, study, inspect, convert, verif
 
 def main() -> None:
     """Runs the command line; bad input ends with one sentence on stderr and exit code 2."""
+    speak_utf8()
+    protect_streams()
     try:
         app()
     except (GiJaxError, OSError) as error:
-        Console(stderr=True).print(
-            f"error: {error}", style="red", highlight=False, markup=False, soft_wrap=True
-        )
+        ERRORS.print(f"error: {error}", style="red")
         sys.exit(2)

@@ -11,7 +11,9 @@ from rich.table import Table
 
 from gi_jax.cli.setting import CONSOLE, Overrides, read_config
 from gi_jax.models import num_parameters
+from gi_jax.options import check_devices, path
 from gi_jax.predict.bundle import member_of
+from gi_jax.terminal import show_table
 from gi_jax.train.experiment import Experiment, load_experiment
 from gi_jax.train.memory import available_bytes, required_bytes
 from gi_jax.train.optimizer import make_optimizer
@@ -21,17 +23,18 @@ from gi_jax.train.stepper import Stepper
 
 
 def inspect(
-    config: Annotated[Path, typer.Argument(help="Configuration file (YAML).", metavar="CONFIG")],
+    config: Annotated[Path, typer.Argument(help="Configuration file (YAML).", metavar="CONFIG", parser=path)],
     overrides: Overrides = None,
 ) -> None:
     """Show what a configuration would train: data, parameters by component, memory and FLOPs per step."""
+    check_devices()
     experiment = load_experiment(read_config(config, overrides))
-    CONSOLE.print(f"{experiment.report}\n{experiment.split}", soft_wrap=True)
+    CONSOLE.print(f"{experiment.report}\n{experiment.split}")
     state = fresh_state(experiment)
     members = experiment.config.ensemble
     params = state.params if members == 1 else member_of(state.params, 0)
-    CONSOLE.print(_parameter_table(num_parameters(params), members))
-    CONSOLE.print(_cost_table(experiment, state))
+    show_table(CONSOLE, _parameter_table(num_parameters(params), members))
+    show_table(CONSOLE, _cost_table(experiment, state))
 
 
 def _parameter_table(counts: dict[str, int], members: int) -> Table:

@@ -8,29 +8,38 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from gi_jax.cli.score_table import score_table
-from gi_jax.cli.setting import use_compilation_cache
+from gi_jax.cli.setting import ERRORS, use_compilation_cache
+from gi_jax.config.paths import check_files
 from gi_jax.data.genotype_files import genotypes_from_names, load_query_genotypes
 from gi_jax.errors import GiJaxError
-from gi_jax.predict.bundle import load_bundle
+from gi_jax.files import check_writable, write_text
+from gi_jax.options import check_devices, path
+from gi_jax.predict.bundle import CONFIG, load_bundle
 from gi_jax.predict.predictor import Predictor, mean_and_spread
+from gi_jax.terminal import Listener
 
 
 def predict(
-    run: Annotated[Path, typer.Argument(help="Folder of a run or of a model.", metavar="RUN")],
+    run: Annotated[Path, typer.Argument(help="Folder of a run or of a model.", metavar="RUN", parser=path)],
     genotypes: Annotated[
-        list[str] | None, typer.Argument(help="Deleted genes, as YAL001C,YBL002W.", metavar="GENOTYPE")
+        list[str] | None,
+        typer.Argument(help="Deleted genes, as YAL001C,YBL002W.", metavar="GENOTYPE", parser=str),
     ] = None,
     file: Annotated[
-        Path | None, typer.Option(help="Table with a column `genes`, one genotype a row.", metavar="FILE")
+        Path | None,
+        typer.Option(help="Table with a column `genes`, one genotype a row.", metavar="FILE", parser=path),
     ] = None,
     out: Annotated[
-        Path | None, typer.Option(help="Write the table here, not to the terminal.", metavar="FILE")
+        Path | None,
+        typer.Option(help="Write the table here, not to the terminal.", metavar="FILE", parser=path),
     ] = None,
     study: Annotated[
-        str | None, typer.Option(help="On whose scale, for a model with one scale per study.", metavar="NAME")
+        str | None,
+        typer.Option(
+            help="On whose scale, for a model with one scale per study.", metavar="NAME", parser=str
+        ),
     ] = None,
     norm_statistics: Annotated[
         str | None,
@@ -50,22 +59,28 @@ def predict(
         raise GiJaxError(
             "give genotypes such as YAL001C,YBL002W, or a table of them with --file, one of the two"
         )
-    speak = Console(stderr=True, highlight=False)  # stdout is for the table
+    if out is not None:
+        check_writable(out)
+    check_devices()
     bundle = load_bundle(run)
+    check_files(bundle.config, run / CONFIG, measured=False)
     use_compilation_cache(bundle.config)
     predictor = Predictor(bundle, norm_statistics=norm_statistics, precision=precision)
     if file is not None:
         table, report = load_query_genotypes(bundle.genes, file)
-        speak.print(str(report), soft_wrap=True)
+        ERRORS.print(str(report))  # stdout is for the table
     else:
         table = genotypes_from_names(bundle.genes, genotypes)
     for note in predictor.notes:
-        speak.print(note, soft_wrap=True)
+        ERRORS.print(note)
     members = predictor.predict_members(table if study is None else replace(table, studies=(study,)))
     std = mean_and_spread(members).std if len(members) > 1 else None
     text = score_table(bundle.genes, table.genes, members.mean(axis=0), std)
     if out is None:
         sys.stdout.write(text)
+        sys.stdout.flush()
+        if isinstance(sys.stdout, Listener) and sys.stdout.gone:
+            raise GiJaxError("the standard output did not take the table; write it to a file with --out FILE")
     else:
-        out.write_text(text)
-        speak.print(f"{len(table):,} predictions in {out}", soft_wrap=True)
+        write_text(out, text)
+        ERRORS.print(f"{len(table):,} predictions in {out}")

@@ -12,12 +12,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from gi_jax.cli.score_table import score_table
-from gi_jax.cli.setting import use_compilation_cache
+from gi_jax.cli.setting import ERRORS, use_compilation_cache
+from gi_jax.config.paths import check_files
 from gi_jax.data.gene_list import load_gene_list
 from gi_jax.data.genotype_files import load_genotypes
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.errors import GiJaxError
-from gi_jax.predict.bundle import load_bundle
+from gi_jax.files import check_writable, write_text
+from gi_jax.options import check_devices, path, whole_number
+from gi_jax.predict.bundle import CONFIG, load_bundle
 from gi_jax.predict.predictor import Predictor
 from gi_jax.predict.screen import Screen
 from gi_jax.train.experiment import genotype_filter
@@ -25,27 +28,41 @@ from gi_jax.train.resume import check_same_scores
 
 
 def screen(
-    run: Annotated[Path, typer.Argument(help="Folder of a run or of a model.", metavar="RUN")],
-    out: Annotated[Path, typer.Option(help="Table to write.", metavar="FILE")],
+    run: Annotated[Path, typer.Argument(help="Folder of a run or of a model.", metavar="RUN", parser=path)],
+    out: Annotated[Path, typer.Option(help="Table to write.", metavar="FILE", parser=path)],
     genes: Annotated[
         Path | None,
-        typer.Option(help="Genes to combine, one a line; all of the model by default.", metavar="FILE"),
+        typer.Option(
+            help="Genes to combine, one a line; all of the model by default.", metavar="FILE", parser=path
+        ),
     ] = None,
     measured_genes: Annotated[
         bool, typer.Option("--measured-genes", help="Combine only genes that the run's data delete.")
     ] = False,
-    size: Annotated[int, typer.Option(help="Deleted genes per genotype.")] = 2,
+    size: Annotated[
+        int,
+        typer.Option(help="Deleted genes per genotype.", metavar="INTEGER", parser=whole_number(None)),
+    ] = 2,
     including: Annotated[
-        str, typer.Option(help="Genes that every genotype has, as YAL001C,YBL002W.", metavar="GENES")
+        str,
+        typer.Option(help="Genes that every genotype has, as YAL001C,YBL002W.", metavar="GENES", parser=str),
     ] = "",
     top: Annotated[
-        int, typer.Option(help="How many of the lowest and of the highest scores to keep.")
+        int,
+        typer.Option(
+            help="How many of the lowest and of the highest scores to keep.",
+            metavar="INTEGER",
+            parser=whole_number(None),
+        ),
     ] = 1000,
     measured: Annotated[
         bool, typer.Option("--measured", help="Add what the run's data measured of these genotypes.")
     ] = False,
     study: Annotated[
-        str | None, typer.Option(help="On whose scale, for a model with one scale per study.", metavar="NAME")
+        str | None,
+        typer.Option(
+            help="On whose scale, for a model with one scale per study.", metavar="NAME", parser=str
+        ),
     ] = None,
     precision: Annotated[
         str, typer.Option(help="32, or bf16: faster, to about three digits.", metavar="KIND")
@@ -60,15 +77,16 @@ def screen(
     `prediction_std`, and with --measured `measured`, the mean of the measured scores, empty where there is
     none. Ctrl-C or SIGTERM ends early with what has been found so far.
     """
-    speak = Console(stderr=True, highlight=False)
-    if not out.parent.is_dir():  # before hours of work
-        raise GiJaxError(f"the folder of {out} does not exist; make it or name another file")
+    check_writable(out)  # before hours of work
+    check_devices()
     bundle = load_bundle(run)
+    check_files(bundle.config, run / CONFIG, measured=False)
     use_compilation_cache(bundle.config)
     if genes is not None and measured_genes:
         raise GiJaxError("--genes and --measured-genes both say which genes to combine; give one of the two")
     names, known = None if genes is None else load_gene_list(genes).ids, {}
     if measured or measured_genes:
+        check_files(bundle.config, run / CONFIG)
         keep = genotype_filter(bundle.config)
         table, _ = load_genotypes(bundle.genes, bundle.config.data.genotypes, keep=keep)
         check_same_scores(run, table)
@@ -78,20 +96,20 @@ def screen(
     fixed = [name for name in including.split(",") if name.strip()]
     predictor = Predictor(bundle, precision=precision)
     for note in predictor.notes:
-        speak.print(note, soft_wrap=True)
+        ERRORS.print(note)
     work = Screen(predictor, names, size=size, including=fixed, top=top, study=study)
-    speak.print(f"{work.num_genotypes:,} genotypes of {size} genes to predict", soft_wrap=True)
+    ERRORS.print(f"{work.num_genotypes:,} genotypes of {size} genes to predict")
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
-    done = run_shown(work, speak)
+    done = run_shown(work, ERRORS)
     found = work.found()
     more = {}
     if measured:
         more["measured"] = [known.get(gene_set(genotype, len(bundle.genes))) for genotype in found.genes]
-    out.write_text(score_table(bundle.genes, found.genes, found.score, found.std, more))
+    write_text(out, score_table(bundle.genes, found.genes, found.score, found.std, more))
     if done < work.num_genotypes:
-        speak.print(f"stopped after {done:,} genotypes; the extremes of these are in {out}", soft_wrap=True)
+        ERRORS.print(f"stopped after {done:,} genotypes; the extremes of these are in {out}")
         raise typer.Exit(130)
-    speak.print(f"{len(found.score):,} of {done:,} predictions in {out}", soft_wrap=True)
+    ERRORS.print(f"{len(found.score):,} of {done:,} predictions in {out}")
 
 
 def measured_scores(table: GenotypeTable) -> dict[frozenset[int], float]:
@@ -110,7 +128,7 @@ def gene_set(genotype: np.ndarray, num_genes: int) -> frozenset[int]:
 def run_shown(work: Screen, console: Console) -> int:
     """Runs a screen under a progress bar, or a line for every tenth; returns how many genotypes it did."""
     total, done, tenth = work.num_genotypes, 0, 0
-    shown = (BarColumn(), MofNCompleteColumn(), TextColumn("genotypes"), TimeRemainingColumn())
+    shown = (BarColumn(), MofNCompleteColumn(), TextColumn("genotypes", markup=False), TimeRemainingColumn())
     with Progress(*shown, console=console, disable=not console.is_terminal, transient=True) as bar:
         task = bar.add_task("screen", total=total)
         try:

@@ -11,15 +11,21 @@ from rich.table import Table
 
 from gi_jax.cli.setting import CONSOLE, Overrides, use_compilation_cache
 from gi_jax.config.study import load_study
+from gi_jax.options import check_devices, path
 from gi_jax.study import plan_cells, run_study, select_cells
+from gi_jax.terminal import show_table
 
 
 def study(
-    config: Annotated[Path, typer.Option(help="Study file (YAML).", metavar="FILE")],
+    config: Annotated[Path, typer.Option(help="Study file (YAML).", metavar="FILE", parser=path)],
     overrides: Overrides = None,
     only: Annotated[
         list[str] | None,
-        typer.Option(help="Only cells of this name, such as 'collins2007-random-*/concat'; repeatable."),
+        typer.Option(
+            help="Only cells of this name, such as 'collins2007-random-*/concat'; repeatable.",
+            metavar="TEXT",
+            parser=str,
+        ),
     ] = None,
     list_cells: Annotated[bool, typer.Option("--list", help="Show the cells and how far they are.")] = False,
 ) -> None:
@@ -34,11 +40,12 @@ def study(
         table = Table("cell", "state")
         for cell in selected:
             table.add_row(cell.name, cell.state())
-        CONSOLE.print(table)
+        show_table(CONSOLE, table)
         return
+    check_devices()
     use_compilation_cache(selected[0].config)
     stopped_by = run_study(plan, cells, selected, CONSOLE)
     if stopped_by is not None:
         CONSOLE.print(f"stopped by {stopped_by.name}; the same command continues")
         raise typer.Exit(130 if stopped_by == signal.SIGINT else 0)
-    CONSOLE.print(f"tables   {plan.document}\npicture  {plan.picture}", soft_wrap=True)
+    CONSOLE.print(f"tables   {plan.document}\npicture  {plan.picture}")

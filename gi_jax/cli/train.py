@@ -9,14 +9,16 @@ from typing import Annotated
 import typer
 
 from gi_jax.cli.setting import CONSOLE, Overrides, read_config
+from gi_jax.config.paths import check_files
+from gi_jax.options import check_devices, path, whole_number
 from gi_jax.train.processes import is_first, start_processes
 from gi_jax.train.run import PREDICTIONS, REPORT
 from gi_jax.train.run import train as train_run
 
 
 def train(
-    config: Annotated[Path, typer.Option(help="Configuration file (YAML).", metavar="FILE")],
-    out: Annotated[Path, typer.Option(help="Folder of the run; created.", metavar="RUN")],
+    config: Annotated[Path, typer.Option(help="Configuration file (YAML).", metavar="FILE", parser=path)],
+    out: Annotated[Path, typer.Option(help="Folder of the run; created.", metavar="RUN", parser=path)],
     overrides: Overrides = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the run where its last checkpoint stands.")
@@ -27,13 +29,26 @@ def train(
             help="With several processes: address of the first, or auto on a cluster that JAX knows.",
             metavar="HOST:PORT",
             envvar="JAX_COORDINATOR_ADDRESS",
+            parser=str,
         ),
     ] = None,
     num_processes: Annotated[
-        int | None, typer.Option(help="How many processes train.", min=1, envvar="JAX_NUM_PROCESSES")
+        int | None,
+        typer.Option(
+            help="How many processes train.",
+            metavar="INTEGER",
+            envvar="JAX_NUM_PROCESSES",
+            parser=whole_number(1),
+        ),
     ] = None,
     process_id: Annotated[
-        int | None, typer.Option(help="Which of them this is, from 0.", min=0, envvar="JAX_PROCESS_ID")
+        int | None,
+        typer.Option(
+            help="Which of them this is, from 0.",
+            metavar="INTEGER",
+            envvar="JAX_PROCESS_ID",
+            parser=whole_number(0),
+        ),
     ] = None,
 ) -> None:
     """Train a model, then evaluate its best weights beside the baselines.
@@ -42,9 +57,13 @@ def train(
     processes run the same command, each with its --process-id; the first one writes RUN.
     """
     start_processes(coordinator, num_processes, process_id)
+    check_devices()
     CONSOLE.quiet = coordinator is not None and not is_first()
-    result = train_run(read_config(config, overrides), out, resume=resume, console=CONSOLE)
+    wanted = read_config(config, overrides)
+    if resume:
+        check_files(wanted, config)
+    result = train_run(wanted, out, resume=resume, console=CONSOLE)
     if result.stopped_by is not None:
         CONSOLE.print(f"{result.ended}; continue with --resume")
         raise typer.Exit(130 if result.stopped_by == signal.SIGINT else 0)
-    CONSOLE.print(f"report       {out / REPORT}\npredictions  {out / PREDICTIONS}", soft_wrap=True)
+    CONSOLE.print(f"report       {out / REPORT}\npredictions  {out / PREDICTIONS}")

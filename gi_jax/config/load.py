@@ -7,12 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from gi_jax import files
+from gi_jax.arguments import as_sequence
 from gi_jax.config.run import RunConfig
 from gi_jax.config.schema import build, plain
+from gi_jax.config.yaml_text import read_yaml, write_yaml
 from gi_jax.errors import GiJaxError
 
 _REFERENCE = re.compile(r"\$\{\s*(\w+)")
@@ -48,9 +51,9 @@ def read_text(path: str | Path) -> str:
     Raises:
       GiJaxError: no such file, or none with text in it.
     """
-    path = Path(path)
+    path = files.user_path(path)
     try:
-        return path.read_text(encoding="utf-8")
+        return files.read_text(path)
     except FileNotFoundError:
         raise GiJaxError(f"{path}: no such configuration file; configs/ holds examples") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -61,25 +64,9 @@ def build_from_yaml(
     root: type, text: str, overrides: Sequence[str], source: str
 ) -> tuple[Any, tuple[str, ...]]:
     """An instance of the dataclass `root` from YAML text, and the keys of it that have no meaning here."""
-    for override in overrides:
-        if not re.match(r"[\w.]+=", override):
-            raise GiJaxError(f"the override '{override}' is not of the form section.key=value")
-    try:
-        values = OmegaConf.create(text)
-        if not OmegaConf.is_dict(values):
-            raise GiJaxError(f"{source}: expected sections with keys, found a list or a single value")
-        values = OmegaConf.merge(values, OmegaConf.from_dotlist(list(overrides)))
-        variables = set(_references(OmegaConf.to_container(values, resolve=False)))
-        resolved = OmegaConf.to_container(values, resolve=True)
-    except AssertionError:  # OmegaConf's own, where the text is one number
-        raise GiJaxError(f"{source}: expected sections with keys, found a single value") from None
-    except YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-        raise GiJaxError(f"{source}{where}: not valid YAML ({problem})") from None
-    except OmegaConfBaseException as error:
-        raise GiJaxError(f"{source}: {str(error).splitlines()[0]}") from None
+    values = merged(text, overrides, source)
+    variables = set(_references(OmegaConf.to_container(values, resolve=False)))
+    resolved = resolve(values, source)
     known = root.__dataclass_fields__
     resolved = {key: value for key, value in resolved.items() if key in known or key not in variables}
     unused: list[str] = []
@@ -89,9 +76,34 @@ def build_from_yaml(
         raise GiJaxError(f"{source}: {error}") from None
 
 
+def merged(text: str, overrides: Sequence[str], source: str) -> DictConfig:
+    """The values of a YAML text with overrides over them, references not yet resolved."""
+    overrides = as_sequence(overrides)
+    for override in overrides:
+        if not re.match(r"[\w.]+=", override):
+            raise GiJaxError(f"the override '{override}' is not of the form section.key=value")
+    try:
+        return read_yaml(text, overrides)
+    except YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f", line {mark.line + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+        raise GiJaxError(f"{source}{where}: not valid YAML ({problem})") from None
+    except (OmegaConfBaseException, GiJaxError) as error:
+        raise GiJaxError(f"{source}: {str(error).splitlines()[0]}") from None
+
+
+def resolve(values: DictConfig, source: str) -> dict[str, Any]:
+    """The values as plain dictionaries and lists, every reference replaced by what it refers to."""
+    try:
+        return OmegaConf.to_container(values, resolve=True)
+    except OmegaConfBaseException as error:
+        raise GiJaxError(f"{source}: {str(error).splitlines()[0]}") from None
+
+
 def to_yaml(config: RunConfig) -> str:
     """The YAML text of a configuration, every default written out; `parse_config` reads it back equal."""
-    return OmegaConf.to_yaml(OmegaConf.create(plain(config)))
+    return write_yaml(plain(config))
 
 
 def _references(values: Any) -> Iterator[str]:

@@ -2,24 +2,92 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from gi_jax.config.run import RunConfig
+from gi_jax.data.bundled import bundled_studies
+from gi_jax.errors import GiJaxError
+from gi_jax.files import user_path
 
 
 def with_absolute_paths(config: RunConfig) -> RunConfig:
-    """The configuration with the user's files by their full paths; bundled names stay as they are."""
+    """The configuration with the user's files by their full paths, whether they are there yet or not.
 
-    def absolute(path: str) -> str:
-        return str(Path(path).absolute()) if Path(path).exists() else path
+    Bundled names stay as they are. So does `~` in the folder of compiled programs, which is everyone's
+    own; anywhere else it becomes the home folder.
 
+    Raises:
+      GiJaxError: a path starts with `~` and there is no home folder.
+    """
     data, start = config.data, config.model.checkpoint_path
-    networks = {name: replace(source, path=absolute(source.path)) for name, source in data.networks.items()}
-    genes = None if data.genes is None else absolute(data.genes)
-    genotypes = tuple(absolute(source) for source in data.genotypes)
+    networks = {name: replace(source, path=_absolute(source.path)) for name, source in data.networks.items()}
+    genes = None if data.genes is None else _absolute(data.genes)
+    genotypes = tuple(source if _is_name(source) else _absolute(source) for source in data.genotypes)
+    cache = config.trainer.compilation_cache
+    if cache is not None and not (cache.startswith("~") or is_address(cache)):
+        cache = _absolute(cache)
     return replace(
         config,
         data=replace(data, genes=genes, networks=networks, genotypes=genotypes),
-        model=replace(config.model, checkpoint_path=None if start is None else absolute(start)),
+        model=replace(config.model, checkpoint_path=None if start is None else _absolute(start)),
+        trainer=replace(config.trainer, compilation_cache=cache),
     )
+
+
+def check_files(config: RunConfig, source: Path, *, measured: bool = True) -> None:
+    """Tells where to write it down if a file that a configuration names has moved.
+
+    Args:
+      config: with absolute paths.
+      source: the file it was read from.
+      measured: look also for what only a look at measured genotypes needs, gene list and genotypes.
+
+    Raises:
+      GiJaxError: a file is not where the configuration says.
+    """
+    for key, path in _files(config, measured):
+        if not os.path.lexists(path):
+            raise GiJaxError(
+                f"{source}: {key} is {path}, which is not there; if the file moved, write its new path there"
+            )
+
+
+def cache_folder(config: RunConfig) -> Path | None:
+    """The folder of compiled programs and measurements; None for none here, also where there is no home."""
+    folder = config.trainer.compilation_cache
+    try:
+        return None if folder is None or is_address(folder) else user_path(folder)
+    except GiJaxError:
+        return None
+
+
+def is_address(folder: str) -> bool:
+    """Whether a folder is in no file system here but of a kind that JAX reaches by itself, as `gs://...`."""
+    return "://" in folder
+
+
+def _files(config: RunConfig, measured: bool) -> Iterator[tuple[str, str]]:
+    data = config.data
+    for name, source in data.networks.items():
+        if name in config.cell_dataset.graphs:
+            yield f"data.networks.{name}.path", source.path
+    if measured:
+        if data.genes is not None:
+            yield "data.genes", data.genes
+        for number, source in enumerate(data.genotypes):
+            if not _is_name(source):
+                yield f"data.genotypes[{number}]", source
+
+
+def _absolute(path: str) -> str:
+    return str(user_path(path).absolute())
+
+
+def _is_name(source: str) -> bool:
+    """Whether measured genotypes go by a name rather than by a path: a bundled study, or one misspelled."""
+    path = Path(source)
+    looks_like_path = path.suffix or len(path.parts) > 1 or source.startswith("~")
+    return source in bundled_studies() or not (looks_like_path or path.exists())

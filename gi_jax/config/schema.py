@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from types import UnionType
@@ -10,7 +11,9 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from gi_jax.config.upstream import UNUSED
 from gi_jax.errors import GiJaxError
+from gi_jax.numbers import plain_integer
 
+_TOO_LARGE = 2**63  # for any integer that is computed with
 _NAMES = {bool: "true or false", int: "a whole number", float: "a number", str: "a text"}
 
 
@@ -37,7 +40,11 @@ def build(cls: type, values: Any, path: str, root: type, unused: list[str]) -> A
             raise GiJaxError(f"{dotted} is not a key of this configuration; {_suggestion(dotted, root)}")
         elif value is not None or type(None) in get_args(hints[key]):
             arguments[key] = _convert(hints[key], value, dotted, root, unused)
-    return cls(**arguments)
+    made = cls(**arguments)  # with its own complaints, which say more
+    for key, value in arguments.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            raise GiJaxError(f"{f'{path}.{key}' if path else key} is {value}, expected a finite number")
+    return made
 
 
 def _convert(hint: Any, value: Any, path: str, root: type, unused: list[str]) -> Any:
@@ -68,15 +75,24 @@ def _convert(hint: Any, value: Any, path: str, root: type, unused: list[str]) ->
 
 def _scalar(hint: type, value: Any, path: str) -> bool | int | float | str:
     number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if hint is int and ((number and value == int(value)) or (isinstance(value, str) and value.isdigit())):
-        return int(value)
+    if hint is int:
+        whole = plain_integer(value) if isinstance(value, str) else _whole(value) if number else None
+        if whole is not None and abs(whole) < _TOO_LARGE:
+            return whole
     if hint is float and number:
         return float(value)
     if hint is bool and isinstance(value, bool):
         return value
     if hint is str and (number or isinstance(value, str)):
+        if "\0" in str(value):
+            raise GiJaxError(f"{path} is {value!r}, but no name holds a NUL character; take it out")
         return str(value)
     raise GiJaxError(f"{path} is {value!r}, expected {_NAMES[hint]}")
+
+
+def _whole(value: float) -> int | None:
+    """The number as an integer, if it is one."""
+    return int(value) if math.isfinite(value) and value == int(value) else None
 
 
 def _keys(cls: type, path: str = "") -> Iterator[str]:

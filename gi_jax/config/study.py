@@ -11,6 +11,7 @@ from gi_jax.config.checks import one_of
 from gi_jax.config.load import build_from_yaml, read_text
 from gi_jax.data.splits import KINDS as SPLIT_KINDS
 from gi_jax.errors import GiJaxError
+from gi_jax.files import user_path
 
 BASELINES = "baselines"  # what the folder of a split's baselines is called, so no row may be
 
@@ -78,13 +79,16 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> StudyConfig:
     study, unused = build_from_yaml(StudyConfig, read_text(path), overrides, str(path))
     if unused:
         raise GiJaxError(f"{path}: {unused[0]} has no meaning in a study; leave it out")
-    folder = Path(path).parent
-    own = study.config and str(folder / study.config)
-    rows = tuple(replace(row, config=str(folder / row.config) if row.config else own) for row in study.rows)
+    folder = user_path(path).parent
+    own = study.config and str(folder / user_path(study.config))
+    rows = tuple(
+        replace(row, config=str(folder / user_path(row.config)) if row.config else own) for row in study.rows
+    )
     for key, file in {"config": own, **{f"config of row '{row.name}'": row.config for row in rows}}.items():
         if not file:
             raise GiJaxError(f"{path}: {key} is not given; name the configuration file to start from")
-    return replace(study, config=own, rows=rows)
+    outputs = {key: str(user_path(getattr(study, key))) for key in ("out", "document", "picture")}
+    return replace(study, config=own, rows=rows, **outputs)
 
 
 def _check_names(key: str, names: list[str]) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from gi_jax.arguments import as_sequence
 from gi_jax.data.bundled import bundled_gene_list
 from gi_jax.data.gene_list import GeneList, load_gene_list
 from gi_jax.data.genotype_files import load_genotypes
@@ -36,8 +37,8 @@ def load_dataset(
     """Loads bundled or own data over one gene list.
 
     Args:
-      genotypes: names of bundled studies, or paths (see `load_genotypes`).
-      networks: names of bundled networks, or `NetworkSource`s (see `load_networks`).
+      genotypes: names of bundled studies, or paths (see `load_genotypes`); one may stand by itself.
+      networks: names of bundled networks, or `NetworkSource`s (see `load_networks`); likewise.
       genes: path of a gene list; the bundled yeast genes if None.
 
     Raises:
@@ -46,6 +47,6 @@ def load_dataset(
     gene_list = bundled_gene_list() if genes is None else load_gene_list(genes)
     source = "bundled yeast genes" if genes is None else str(genes)
     graph, network_report = load_networks(gene_list, networks)
-    table, genotype_report = load_genotypes(gene_list, genotypes, keep=keep)
+    table, genotype_report = load_genotypes(gene_list, as_sequence(genotypes), keep=keep)
     gene_report = LoadReport((SourceReport(source, "genes", len(gene_list), len(gene_list)),))
     return Dataset(gene_list, graph, table, gene_report + network_report + genotype_report)

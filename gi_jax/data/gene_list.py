@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,6 +12,12 @@ from pathlib import Path
 
 from gi_jax.data.tables import read_lines
 from gi_jax.errors import GiJaxError
+
+# How tables call a column of genes, blanks and `_` taken out.
+_HEADER = re.compile(
+    "(gene|orf|locus|systematic|standard|common|ensembl|ensemblgene|sgd|primary|secondary)?"
+    "(id|name|tag|symbol|identifier)?s?"
+)
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,12 @@ def load_gene_list(path: str | Path) -> GeneList:
         if not line.strip():
             continue
         fields = [field.strip() for field in line.split("\t")]
+        header = not ids and all(_HEADER.fullmatch(re.sub(r"[\W_]", "", field.lower())) for field in fields)
+        if header or fields[0].startswith("#"):
+            raise GiJaxError(
+                f"{path}, line {number}: found `{line.strip()[:60]}`, which is a header and no gene; remove "
+                "this line, a gene list has none"
+            )
         if len(fields) > 2 or not fields[0] or any(" " in field or "," in field for field in fields):
             raise GiJaxError(
                 f"{path}, line {number}: found `{line.strip()[:60]}`; expected one gene name, "

@@ -44,7 +44,8 @@ class GenotypeTable:
         """SHA-256 of gene sets and studies in order: what row numbers of a saved split refer to."""
         parts = (self.genes.astype("<i4"), self.study.astype("<i4"))
         return hashlib.sha256(
-            b"".join(part.tobytes() for part in parts) + "\n".join(self.studies).encode()
+            b"".join(part.tobytes() for part in parts)
+            + "\n".join(self.studies).encode("utf-8", "surrogateescape")
         ).hexdigest()
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gi_jax.arguments import as_sequence
 from gi_jax.data.bundled import YEAST, bundled_networks, not_bundled
 from gi_jax.data.gene_list import GeneList
 from gi_jax.data.load_report import LeftOut, LoadReport, SourceReport, examples
@@ -56,7 +57,9 @@ def load_networks(genes: GeneList, sources: Sequence[str | NetworkSource]) -> tu
     Raises:
       GiJaxError: an unknown name, a name given twice, an unreadable file, or no edge within the gene list.
     """
-    resolved = [bundled_network(source) if isinstance(source, str) else source for source in sources]
+    resolved = [
+        bundled_network(source) if isinstance(source, str) else source for source in as_sequence(sources)
+    ]
     edges, reports = {}, []
     for source in resolved:
         if source.name in edges:

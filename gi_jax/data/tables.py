@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import gzip
+import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,21 +12,34 @@ from operator import itemgetter
 from pathlib import Path
 
 from gi_jax.errors import GiJaxError
+from gi_jax.files import user_path
 
 _GZIP_MAGIC = b"\x1f\x8b"
+# Told by their byte order mark; the longer one goes first, as it begins like the shorter.
+_WIDE = {
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+_LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 
 
 def read_lines(path: Path) -> list[str]:
     """The lines of a UTF-8 text file, plain or gzip (told by its first bytes, not by its name).
 
+    UTF-16 with a byte order mark is read too. Lines may end as on any system.
+
     Raises:
       GiJaxError: no such file, a folder, unreadable, broken gzip, not UTF-8, or no character but white space.
     """
+    path = user_path(path)
     try:
         content = path.read_bytes()
         if content.startswith(_GZIP_MAGIC):
             content = gzip.decompress(content)
-        text = content.decode("utf-8-sig")
+        wide = next((name for mark, name in _WIDE.items() if content.startswith(mark)), None)
+        text = content.decode(wide or "utf-8-sig")
     except FileNotFoundError:
         raise GiJaxError(
             f"{path}: no such file; check the path (relative paths start at {Path.cwd()})"
@@ -38,12 +53,24 @@ def read_lines(path: Path) -> list[str]:
             f"{path}: starts like gzip but does not unpack ({error}); get the file anew"
         ) from None
     except UnicodeDecodeError as error:
+        if wide is not None:
+            raise GiJaxError(
+                f"{path}: starts like {wide.upper()} text but is none ({error.reason}); save the file as "
+                "tab-separated UTF-8 text"
+            ) from None
         raise GiJaxError(
             f"{path}: byte {error.start} is not UTF-8 text; save the file as tab-separated UTF-8 text"
         ) from None
     if not text.strip():
         raise GiJaxError(f"{path}: the file is empty")
-    return text.replace("\r\n", "\n").split("\n")
+    lines = _LINE_END.split(text)
+    if "\0" in text:
+        number = next(number for number, line in enumerate(lines, 1) if "\0" in line)
+        raise GiJaxError(
+            f"{path}, line {number}: holds NUL bytes, so the file is damaged or UTF-16 without its mark; get "
+            "it anew, or save it as tab-separated UTF-8 text"
+        )
+    return lines
 
 
 @dataclass(frozen=True)

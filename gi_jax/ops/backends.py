@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from gi_jax.data.networks import Adjacency, CellGraph
+from gi_jax.files import read_text, write_text
 from gi_jax.ops.spmm import BACKENDS, prepared, rule, spmm
 
 # Below, a product takes a few milliseconds at most and a measurement would cost more than it can save.
@@ -100,7 +101,7 @@ def _key(network: Adjacency, width: int, dtype: jnp.dtype) -> str:
 
 def _read(memory: Path | None) -> dict[str, str]:
     try:
-        known = json.loads(memory.read_text()) if memory is not None else {}
+        known = json.loads(read_text(memory)) if memory is not None else {}
     except (OSError, ValueError):
         return {}
     return known if isinstance(known, dict) else {}
@@ -111,8 +112,6 @@ def _write(memory: Path | None, known: dict[str, str]) -> None:
         return
     try:
         memory.parent.mkdir(parents=True, exist_ok=True)
-        beside = memory.with_name(f"{memory.name}.{time.time_ns()}")
-        beside.write_text(json.dumps(known, indent=1, sort_keys=True))
-        beside.replace(memory)
+        write_text(memory, json.dumps(known, indent=1, sort_keys=True))
     except OSError:
         return  # it will be measured again

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import jax
 import jax.numpy as jnp
 
 from gi_jax.config import DataConfig, RunConfig
+from gi_jax.config.paths import cache_folder
 from gi_jax.data.bundled import bundled_gene_list
 from gi_jax.data.gene_list import GeneList, load_gene_list
 from gi_jax.data.load_report import LoadReport
@@ -49,12 +48,12 @@ def _choose_backends(graph: CellGraph, config: RunConfig) -> CellGraph:
     if trainer.aggregation_backend != "auto" or jax.process_count() > 1:
         return with_backend(graph, trainer.aggregation_backend)
     columns = 1 + config.data_module.batch_size if model.num_layers > 1 else 1
-    folder = trainer.compilation_cache
+    folder = cache_folder(config)
     return with_measured_backends(
         graph,
         columns * model.hidden_channels,
         jnp.bfloat16 if trainer.precision == "bf16" else jnp.float32,
-        None if folder is None else Path(folder).expanduser() / "aggregation_backends.json",
+        None if folder is None else folder / "aggregation_backends.json",
     )
 
 

@@ -18,6 +18,8 @@ Records = Sequence[Mapping[str, Any]]
 
 def curves_section(experiment: Experiment, epochs: Records, steps: Records) -> Section:
     """Curves over the epochs from the `epoch` and `step` records of a run's metrics."""
+    if not epochs:
+        return Section("Training", ("The run has no record of its training: metrics.jsonl holds none.",))
     config, best, last = experiment.config, best_validation(epochs), epochs[-1]
     pearson, rmse = (column(epochs, key)[best] for key in ("val_pearson", "val_rmse"))
     by_pearson = choose_criterion(experiment.val.score).metric == "pearson"

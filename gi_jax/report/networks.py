@@ -9,7 +9,7 @@ from matplotlib.ticker import MaxNLocator
 
 from gi_jax.report.blocks import Picture, Section, Table, aligned, number, picture
 from gi_jax.report.intermediates import Trained, wildtype_networks
-from gi_jax.report.panels import INK, TRAIN, frameless, new_figure
+from gi_jax.report.panels import INK, TRAIN, as_drawn, frameless, new_figure
 
 TITLE = "Networks in the model"
 
@@ -59,7 +59,14 @@ def _bars(names: Sequence[str], shares: Sequence[np.ndarray]) -> Picture:
         mean, (low, high) = share.mean(axis=0), np.quantile(share, [0.1, 0.9], axis=0)
         # A few genes far out can pull the mean beyond the quantiles.
         reach = np.maximum([mean - low, high - mean], 0)
-        axes.barh(list(names), mean, xerr=reach, color="#b8c4d6", ecolor=INK, error_kw={"linewidth": 0.8})
+        axes.barh(
+            [as_drawn(name) for name in names],
+            mean,
+            xerr=reach,
+            color="#b8c4d6",
+            ecolor=INK,
+            error_kw={"linewidth": 0.8},
+        )
         axes.axvline(1 / len(names), color=TRAIN, linewidth=0.8, linestyle="--")
         axes.set(xlabel="weight")
         axes.set_xlim(left=0)
@@ -81,8 +88,9 @@ def _maps(names: Sequence[str], weights: Sequence[np.ndarray]) -> Picture:
             pairs[np.triu_indices(g)] = mean[:-1]
             mean = pairs.T
         image = axes.imshow(mean, cmap="Blues", vmin=0, interpolation="nearest")
-        axes.set_xticks(range(g), names, rotation=45, ha="right", rotation_mode="anchor")
-        axes.set_yticks(range(g), names)
+        labels = [as_drawn(name) for name in names]
+        axes.set_xticks(range(g), labels, rotation=45, ha="right", rotation_mode="anchor")
+        axes.set_yticks(range(g), labels)
         axes.set_title(f"layer {layer}" if len(weights) > 1 else "", loc="left")
         figure.colorbar(image, label="mean weight")
     return picture(figure, "Map of the mean aggregation weight of every two networks, one per layer")

@@ -8,6 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from gi_jax.files import write_text
 from gi_jax.predict.predictor import Predictor
 from gi_jax.report.agreement import baselines_section, in_short, scatter_section
 from gi_jax.report.blocks import Section
@@ -31,17 +32,20 @@ def write_page(
     evaluation: Evaluation,
     epochs: Sequence[Mapping[str, Any]],
     steps: Sequence[Mapping[str, Any]],
+    *,
+    name: str | None = None,
 ) -> None:
     """Writes the page of a run.
 
     The same run always gives the same bytes. If a `calibration.tsv` lies beside it, the page shows it.
 
     Args:
-      path: the .html file, in the folder of the run.
+      path: the .html file.
       experiment: the run's data and configuration.
       predictor: its best weights.
       evaluation: of these on the test split.
       epochs, steps: the `epoch` and `step` records of the run's metrics.
+      name: of the run; that of the page's folder if not given.
     """
     trained = Trained(predictor.model, predictor.bundle.member(0).variables, predictor.graph)
     sections = (
@@ -55,7 +59,7 @@ def write_page(
         data_section(experiment),
         configuration_section(experiment, trained),
     )
-    name = path.absolute().parent.name
+    name = name or path.absolute().parent.name
     summary = [in_short(evaluation, experiment.split.kind), *(f"Note: {note}." for note in predictor.notes)]
     if predictor.num_members > 1:
         summary.append(
@@ -64,7 +68,7 @@ def write_page(
         )
     if (start := experiment.config.model.checkpoint_path) is not None:
         summary.append(f"Training started from the weights of {start}, which may have seen test genotypes.")
-    path.write_text(render(name, summary, [section for section in sections if section]), encoding="utf-8")
+    write_text(path, render(name, summary, [section for section in sections if section]))
 
 
 def render(name: str, summary: Sequence[str], sections: Sequence[Section]) -> str:

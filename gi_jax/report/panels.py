@@ -17,6 +17,12 @@ COUNTS = LinearSegmentedColormap.from_list("counts", ["#c6d9ee", "#4a90c9", "#08
 FEW = 2000  # points that can still be told apart
 
 
+def as_drawn(text: str) -> str:
+    """A user's text, so that Matplotlib draws its letters and takes nothing between `$` for a formula."""
+    visible = (c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+    return "".join(visible).replace("$", r"\$")
+
+
 def new_figure(width: float, height: float) -> Figure:
     """An empty figure of so many inches that needs no display."""
     figure = Figure(figsize=(width, height), layout="constrained")

@@ -8,7 +8,7 @@ import numpy as np
 
 from gi_jax.report.blocks import Picture, Section, Table, aligned, number, picture
 from gi_jax.report.groups import by_size, by_study
-from gi_jax.report.panels import INK, VAL, frameless, new_figure
+from gi_jax.report.panels import INK, VAL, as_drawn, frameless, new_figure
 from gi_jax.train.evaluation import MODEL, Evaluation
 from gi_jax.train.metrics import regression_metrics
 
@@ -60,7 +60,9 @@ def _boxes(evaluation: Evaluation, groups: Mapping[str, np.ndarray], noun: str) 
     boxes = []
     for name, rows in groups.items():
         low, q1, median, q3, high = np.quantile(residual[rows], [0.05, 0.25, 0.5, 0.75, 0.95])
-        boxes.append({"label": name, "whislo": low, "q1": q1, "med": median, "q3": q3, "whishi": high})
+        boxes.append(
+            {"label": as_drawn(name), "whislo": low, "q1": q1, "med": median, "q3": q3, "whishi": high}
+        )
     figure = new_figure(7.5, 0.9 + 0.34 * len(boxes))
     axes, thin = figure.subplots(), {"color": INK, "linewidth": 0.8}
     axes.bxp(

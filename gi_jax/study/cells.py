@@ -8,10 +8,12 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from gi_jax.arguments import as_sequence
 from gi_jax.config import RunConfig, load_config
 from gi_jax.config.paths import with_absolute_paths
 from gi_jax.config.schema import plain
 from gi_jax.config.study import BASELINES, StudyConfig, StudyDatasetConfig, StudyRowConfig
+from gi_jax.config.yaml_text import override
 from gi_jax.errors import GiJaxError
 from gi_jax.models.baselines import BASELINES as KNOWN_BASELINES
 from gi_jax.predict.bundle import CONFIG
@@ -99,6 +101,7 @@ def select_cells(cells: Sequence[Cell], patterns: Sequence[str]) -> tuple[Cell, 
     Raises:
       GiJaxError: a pattern that matches no cell.
     """
+    patterns = as_sequence(patterns)
     for pattern in patterns:
         if not any(fnmatchcase(cell.name, pattern) for cell in cells):
             raise GiJaxError(
@@ -145,9 +148,8 @@ def _overrides(row: StudyRowConfig, dataset: str) -> tuple[str, ...]:
 def _configure(
     file: str, overrides: Sequence[str], dataset: StudyDatasetConfig, split: str, seed: int
 ) -> RunConfig:
-    genotypes = ",".join(dataset.genotypes)
     fixed = (
-        f"data.genotypes=[{genotypes}]",
+        override("data.genotypes", dataset.genotypes),
         f"data.split.kind={split}",
         f"data.split.seed={seed}",
         f"seed={seed}",

@@ -12,6 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from gi_jax.models.baselines import BASELINES
+from gi_jax.report.panels import as_drawn
 
 PANELS_PER_LINE = 2
 BASELINE_BAR, MODEL_BAR, INK = "#8c8c8c", "#c2410c", "#222222"
@@ -31,7 +32,7 @@ def plot_study(path: Path, panels: Mapping[str, Mapping[str, Sequence[float]]]) 
     axes = figure.subplots(lines, PANELS_PER_LINE, squeeze=False).flatten()
     for panel, (title, rows) in zip(axes, panels.items(), strict=False):
         _bars(panel, rows)
-        panel.set_title(title, loc="left")
+        panel.set_title(as_drawn(title), loc="left")
     for panel in axes[len(panels) :]:
         panel.set_visible(False)
     figure.savefig(path, dpi=100)
@@ -40,7 +41,7 @@ def plot_study(path: Path, panels: Mapping[str, Mapping[str, Sequence[float]]]) 
 def _bars(axes: Axes, rows: Mapping[str, Sequence[float]]) -> None:
     means = [statistics.mean(values) if values else 0.0 for values in rows.values()]
     colours = [BASELINE_BAR if row in BASELINES else MODEL_BAR for row in rows]
-    drawn = axes.barh([row.replace("_", " ") for row in rows], means, color=colours, height=0.7)
+    drawn = axes.barh([as_drawn(row.replace("_", " ")) for row in rows], means, color=colours, height=0.7)
     for bar, values in zip(drawn, rows.values(), strict=True):
         middle = bar.get_y() + bar.get_height() / 2
         axes.plot(values, [middle] * len(values), "o", color=INK, markersize=3.5, zorder=3)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gi_jax.config.study import StudyConfig
 from gi_jax.errors import GiJaxError
+from gi_jax.files import check_folder, check_writable, read_text, replacing_together, write_text
 from gi_jax.study.cells import Cell, State
 from gi_jax.study.picture import plot_study
 from gi_jax.study.results import Result, read_results
@@ -29,19 +30,45 @@ def write_report(study: StudyConfig, cells: Sequence[Cell]) -> None:
     states = [cell.state() for cell in cells]
     blocks = collect(study, cells, states)
     document, picture = Path(study.document), Path(study.picture)
-    text = document.read_text() if document.exists() else f"# Accuracy\n\n{BEGIN}\n{END}\n"
+    before, after = surroundings(document)
+    for path in (document, picture):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing_together(picture.parent) as new:
+        plot_study(new / picture.name, {title: pearsons(block) for title, block in blocks.items()})
+    link = f"![Test Pearson by dataset and split]({os.path.relpath(picture, document.parent)})"
+    parts = [count(states), link, *(_section(title, block) for title, block in blocks.items())]
+    write_text(document, f"{before}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}")
+
+
+def surroundings(document: Path) -> tuple[str, str]:
+    """What stands before and after the tables in the document; a title if it is not there yet.
+
+    Raises:
+      GiJaxError: the document has no markers, not in this order, or is no text.
+    """
+    try:
+        text = read_text(document) if document.exists() else f"# Accuracy\n\n{BEGIN}\n{END}\n"
+    except UnicodeDecodeError as error:
+        raise GiJaxError(f"{document}: is no UTF-8 text ({error.reason}); save it as such") from None
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
     if not begin or not end:
         raise GiJaxError(
             f"{document}: has no place for the tables; put these lines where they shall go: {BEGIN} and {END}"
         )
-    for path in (document, picture):
-        path.parent.mkdir(parents=True, exist_ok=True)
-    plot_study(picture, {title: pearsons(block) for title, block in blocks.items()})
-    link = f"![Test Pearson by dataset and split]({os.path.relpath(picture, document.parent)})"
-    parts = [count(states), link, *(_section(title, block) for title, block in blocks.items())]
-    document.write_text(f"{before}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}")
+    return before, after
+
+
+def check_report(study: StudyConfig) -> None:
+    """Tries, before the work, whether the document and the picture can be written; makes their folders.
+
+    Raises:
+      GiJaxError: one of them cannot.
+    """
+    for path in (Path(study.document), Path(study.picture)):
+        check_folder(path.parent, create=True)
+        check_writable(path)
+    surroundings(Path(study.document))
 
 
 def collect(study: StudyConfig, cells: Sequence[Cell], states: Sequence[State]) -> dict[str, Block]:

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from gi_jax.errors import GiJaxError
+from gi_jax.files import read_text, write_text
 from gi_jax.train.metrics import RegressionMetrics
 
 RESULTS = "study.json"
@@ -49,9 +50,7 @@ def finite(value: float | None) -> float | None:
 def write_results(folder: Path, results: Mapping[str, Result]) -> None:
     """Writes the results of a cell by row; the file is there whole or not at all."""
     text = json.dumps({row: asdict(result) for row, result in results.items()}, indent=1)
-    unfinished = folder / f"{RESULTS}.part"
-    unfinished.write_text(text + "\n")
-    unfinished.replace(folder / RESULTS)
+    write_text(folder / RESULTS, text + "\n")
 
 
 def read_results(folder: Path) -> dict[str, Result]:
@@ -62,7 +61,7 @@ def read_results(folder: Path) -> dict[str, Result]:
     """
     path = folder / RESULTS
     try:
-        return {row: Result(**values) for row, values in json.loads(path.read_text()).items()}
+        return {row: Result(**values) for row, values in json.loads(read_text(path)).items()}
     except (OSError, ValueError, TypeError, AttributeError) as error:
         raise GiJaxError(
             f"{path}: holds no results of a cell ({error}); remove it, and the study evaluates the cell anew"

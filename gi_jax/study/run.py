@@ -15,13 +15,15 @@ from gi_jax.config import to_yaml
 from gi_jax.config.paths import with_absolute_paths
 from gi_jax.config.study import StudyConfig
 from gi_jax.errors import GiJaxError
+from gi_jax.files import check_folder, write_text
 from gi_jax.models import num_parameters
 from gi_jax.predict.bundle import CONFIG
 from gi_jax.predict.predictor import Predictor
 from gi_jax.study.cells import Cell, State
 from gi_jax.study.paths import path_numbers
-from gi_jax.study.report import write_report
+from gi_jax.study.report import check_report, write_report
 from gi_jax.study.results import Result, finite, on_test_split, write_results
+from gi_jax.terminal import show_title
 from gi_jax.train.criterion import best_validation
 from gi_jax.train.evaluation import (
     MODEL,
@@ -64,11 +66,13 @@ def run_study(
                 f"{cell.folder}: was run with another {cell.changed_key()} than the study has now; remove "
                 "the folder to run the cell anew, or restore the study's value"
             )
+    check_report(study)
+    check_folder(study.out)
     failed: dict[str, GiJaxError] = {}
     for number, cell in enumerate(selected, 1):
         if cell.state() is State.DONE:
             continue
-        console.rule(f"{cell.name} ({number} of {len(selected)})", align="left")
+        show_title(console, f"{cell.name} ({number} of {len(selected)})")
         try:
             stopped_by = run_cell(cell, console)
         except FolderInUseError:
@@ -76,7 +80,7 @@ def run_study(
             continue
         except GiJaxError as error:
             failed[cell.name] = error
-            console.print(f"{cell.name} failed: {error}", style="red", markup=False, soft_wrap=True)
+            console.print(f"{cell.name} failed: {error}", style="red")
             continue
         if stopped_by is not None:
             return stopped_by
@@ -112,6 +116,8 @@ def run_cell(cell: Cell, console: Console) -> Signals | None:
 def training_numbers(metrics: Path) -> dict[str, float | int | None]:
     """The numbers of a `Result` that the metrics file of a finished training holds."""
     epochs = read_records(metrics, "epoch")
+    if not epochs:  # lost since
+        return {"val_pearson": None}
     best = epochs[best_validation(epochs)]
     rates = [record["genotypes_per_second"] for record in read_records(metrics, "step")]
     return {
@@ -126,7 +132,7 @@ def training_numbers(metrics: Path) -> dict[str, float | int | None]:
 def _fit_baselines(cell: Cell, console: Console) -> None:
     """Fits the baselines on the training split, as the rows see it, and evaluates them as models are."""
     experiment = load_experiment(cell.config)
-    console.print(f"{experiment.report}\n{experiment.split}", soft_wrap=True)
+    console.print(f"{experiment.report}\n{experiment.split}")
     val, test = experiment.val, experiment.test
     results, predictions, metrics = {}, {}, {}
     for name in cell.baselines:
@@ -143,7 +149,7 @@ def _fit_baselines(cell: Cell, console: Console) -> None:
             chosen=baseline.chosen,
         )
     cell.folder.mkdir(parents=True, exist_ok=True)
-    (cell.folder / CONFIG).write_text(to_yaml(with_absolute_paths(cell.config)))
+    write_text(cell.folder / CONFIG, to_yaml(with_absolute_paths(cell.config)))
     evaluation = Evaluation(test, predictions, metrics)
     write_evaluation(evaluation, experiment.genes.ids, cell.folder)
     print_evaluation(evaluation, f"test genotypes ({experiment.split.kind} split)", console)

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
+from gi_jax.files import write_text
+
 FILE = "calibration.tsv"
 
 
@@ -53,4 +55,4 @@ def write_calibration(calibration: Calibration, folder: Path) -> None:
     """Writes `calibration.tsv`: one row per bin, columns `spread`, `rmse`, `genotypes`."""
     rows = zip(calibration.spread, calibration.rmse, calibration.genotypes, strict=True)
     lines = [f"{spread:.6g}\t{rmse:.6g}\t{genotypes}" for spread, rmse, genotypes in rows]
-    (folder / FILE).write_text("\n".join(["spread\trmse\tgenotypes", *lines]) + "\n")
+    write_text(folder / FILE, "\n".join(["spread\trmse\tgenotypes", *lines]) + "\n")

@@ -13,14 +13,17 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from gi_jax.data.genotype_table import GenotypeTable
+from gi_jax.files import write_text
 from gi_jax.models.baselines import Baseline, fit_baselines
 from gi_jax.predict.predictor import Predictor, mean_and_spread
+from gi_jax.terminal import show_table
 from gi_jax.train.calibration import Calibration, calibrate
 from gi_jax.train.experiment import Experiment
 from gi_jax.train.metrics import RegressionMetrics, regression_metrics
 
 MODEL = "model"
 BASELINES = ("mean", "additive", "low_rank")
+EVALUATION, PREDICTIONS = "evaluation.tsv", "predictions.tsv"
 
 
 class Evaluation(NamedTuple):
@@ -70,9 +73,9 @@ def print_evaluation(evaluation: Evaluation, what: str, console: Console) -> Non
     for name, m in evaluation.metrics.items():
         correlations = ("-" if math.isnan(value) else f"{value:.3f}" for value in (m.pearson, m.spearman))
         table.add_row(name, *correlations, f"{m.rmse:.4g}")
-    console.print(table)
+    show_table(console, table)
     if evaluation.calibration is not None:
-        console.print(str(evaluation.calibration), highlight=False, soft_wrap=True)
+        console.print(str(evaluation.calibration), soft_wrap=True)
 
 
 def write_evaluation(evaluation: Evaluation, genes: tuple[str, ...], folder: Path) -> None:
@@ -84,15 +87,15 @@ def write_evaluation(evaluation: Evaluation, genes: tuple[str, ...], folder: Pat
     rows = ["\t".join(("model", "genotypes", *columns))]
     for name, metrics in evaluation.metrics.items():
         rows.append("\t".join((name, str(len(evaluation.table)), *(f"{value:.6g}" for value in metrics))))
-    (folder / "evaluation.tsv").write_text("\n".join(rows) + "\n")
+    write_text(folder / EVALUATION, "\n".join(rows) + "\n")
     table = evaluation.table
     numbers = {"measured": table.score, **evaluation.predictions}
     if evaluation.model_std is not None:
         numbers["model_std"] = evaluation.model_std
     values = np.stack(list(numbers.values()), axis=1)  # [M, columns]
-    with (folder / "predictions.tsv").open("w") as file:
-        file.write("\t".join(("genes", "study", *numbers)) + "\n")
-        for row, genotype in enumerate(table.genes):
-            deleted = ",".join(genes[gene] for gene in genotype if gene < table.num_genes)
-            texts = (f"{value:.6g}" for value in values[row])
-            file.write("\t".join((deleted, table.studies[table.study[row]], *texts)) + "\n")
+    lines = ["\t".join(("genes", "study", *numbers))]
+    for row, genotype in enumerate(table.genes):
+        deleted = ",".join(genes[gene] for gene in genotype if gene < table.num_genes)
+        texts = (f"{value:.6g}" for value in values[row])
+        lines.append("\t".join((deleted, table.studies[table.study[row]], *texts)))
+    write_text(folder / PREDICTIONS, "\n".join(lines) + "\n")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -15,6 +16,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Ta
 from rich.table import Column
 from rich.text import Text
 
+from gi_jax.files import write_text
 from gi_jax.train.sinks import Sink
 
 SECONDS_BETWEEN_LINES = 15.0  # of plain progress
@@ -30,33 +32,48 @@ class JsonLines:
 
     def __init__(self, path: Path, keep_until: int = -1) -> None:
         self.path = path
-        kept = []
-        if path.exists():
-            for line in path.read_text().splitlines():
-                try:
-                    record = json.loads(line)
-                except json.JSONDecodeError:
-                    break  # the line that a killed run was writing
-                if record["step"] <= keep_until and record["kind"] != "test":
-                    kept.append(line + "\n")
-        path.write_text("".join(kept))
+        kept = [
+            json.dumps(record) + "\n"
+            for record in _records(path)
+            if record["step"] <= keep_until and record["kind"] != "test"
+        ]
+        write_text(path, "".join(kept))
 
     def write(self, record: Mapping[str, Any]) -> None:
         plain = {
             key: None if isinstance(value, float) and not math.isfinite(value) else value
             for key, value in record.items()
         }
-        with self.path.open("a") as file:
-            file.write(json.dumps(plain) + "\n")
+        with self.path.open("ab+") as file:
+            # A disk that was full leaves half a line; what follows is to stand on one of its own.
+            cut = file.tell() > 0 and file.seek(-1, os.SEEK_END) >= 0 and file.read(1) != b"\n"
+            file.write(b"\n" * cut + json.dumps(plain).encode() + b"\n")
 
     def close(self) -> None:
         """Every line is on disk already."""
 
 
 def read_records(path: Path, kind: str) -> list[dict[str, Any]]:
-    """The records of one kind in a metrics file."""
-    records = [json.loads(line) for line in path.read_text().splitlines()]
-    return [record for record in records if record["kind"] == kind]
+    """The records of one kind in a metrics file; none if there is no file.
+
+    Lines that are no records are passed over: a process that was killed leaves half a line, a machine
+    that lost its power a row of NUL bytes.
+    """
+    return [record for record in _records(path) if record["kind"] == kind]
+
+
+def _records(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return
+    for line in content.split(b"\n"):
+        try:
+            record = json.loads(line.strip(b"\0\r"))
+        except ValueError:
+            continue
+        if isinstance(record, dict) and "kind" in record and type(record.get("step")) is int:
+            yield record
 
 
 class Reporter:
@@ -75,7 +92,7 @@ class Reporter:
 
     def say(self, text: str) -> None:
         """Prints a message, above the bar if there is one."""
-        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+        self.console.print(text, highlight=False, markup=False, emoji=False, soft_wrap=True)
 
     def record(self, kind: str, step: int, **values: Any) -> None:
         """Hands one record to every sink."""
@@ -89,7 +106,12 @@ class Reporter:
 
     def __enter__(self) -> Reporter:
         if self.console.is_terminal:
-            columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(10), _Figures())
+            columns = (
+                SpinnerColumn(),
+                TextColumn("{task.description}", markup=False),
+                BarColumn(10),
+                _Figures(),
+            )
             self._bar = Progress(*columns, console=self.console, transient=True)
             self._bar.start()
             self._task = self._bar.add_task("compiling", total=None)

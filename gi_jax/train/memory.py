@@ -9,6 +9,7 @@ from pathlib import Path
 import jax
 
 from gi_jax.errors import GiJaxError
+from gi_jax.files import read_text
 
 
 def required_bytes(step: jax.stages.Compiled) -> int:
@@ -25,7 +26,7 @@ def available_bytes() -> int | None:
     meminfo = Path("/proc/meminfo")
     if not meminfo.exists():
         return None
-    line = next(line for line in meminfo.read_text().splitlines() if line.startswith("MemAvailable"))
+    line = next(line for line in read_text(meminfo).splitlines() if line.startswith("MemAvailable"))
     return int(line.split()[1]) * 1024
 
 

@@ -19,18 +19,22 @@ from gi_jax.config.paths import with_absolute_paths
 from gi_jax.config.schema import plain
 from gi_jax.data.splits import load_split
 from gi_jax.errors import GiJaxError
+from gi_jax.files import check_folder, check_writable, replacing_together
 from gi_jax.ops.spmm import with_backend
 from gi_jax.predict.bundle import CONFIG, ModelBundle, load_bundle, write_description
 from gi_jax.predict.cell import load_genes, network_fingerprints
 from gi_jax.predict.predictor import Predictor
 from gi_jax.report import plot_report, write_page
+from gi_jax.train.calibration import FILE as CALIBRATION
 from gi_jax.train.calibration import write_calibration
 from gi_jax.train.checkpoint import Checkpoints
 from gi_jax.train.devices import device_mesh
 from gi_jax.train.ensemble import check_starting_weights, stack_members
 from gi_jax.train.evaluation import (
     BASELINES,
+    EVALUATION,
     MODEL,
+    PREDICTIONS,
     Evaluation,
     evaluate,
     print_evaluation,
@@ -54,7 +58,7 @@ from gi_jax.train.signals import StopSignals
 from gi_jax.train.sinks import Sink, make_sinks
 from gi_jax.train.state import TrainState, init_state, init_variables
 
-METRICS, PREDICTIONS, SPLIT = "metrics.jsonl", "predictions.tsv", "split.npz"
+METRICS, SPLIT = "metrics.jsonl", "split.npz"
 PICTURE, REPORT = "report.png", "report.html"
 
 
@@ -95,7 +99,9 @@ def train(
     folder, config = Path(folder), with_absolute_paths(config)
     experiment, resuming = every_process(lambda: _prepare(config, folder, resume))
     with ExitStack() as held:
-        every_process(lambda: held.callback(lock_folder(folder).release) if is_first() else None)
+        every_process(
+            lambda: held.callback(lock_folder(folder, console.print).release) if is_first() else None
+        )
         return _train(experiment, folder, resuming, console, baselines)
 
 
@@ -141,6 +147,9 @@ def _train(
 def _prepare(config: RunConfig, folder: Path, resume: bool) -> tuple[Experiment, bool]:
     """The experiment, and whether the folder holds a run of it to continue; writes nothing yet."""
     device_mesh(config)  # an impossible one is to be said before there is a run folder
+    if is_first():
+        check_folder(folder)
+        check_report(folder)
     resuming = (folder / CONFIG).exists()
     if resuming and not resume:
         raise GiJaxError(f"{folder}: holds a run already; continue it with --resume, or name another folder")
@@ -219,17 +228,30 @@ def _member_state(experiment: Experiment, member: int, loaded: ModelBundle | Non
     )
 
 
+def check_report(folder: Path) -> None:
+    """Tries, before the work, whether the files of a report can be written into a folder, if it is there.
+
+    Raises:
+      GiJaxError: one of them cannot.
+    """
+    if folder.is_dir():
+        for name in (EVALUATION, PREDICTIONS, PICTURE, REPORT, CALIBRATION):
+            check_writable(folder / name)
+
+
 def write_report(evaluation: Evaluation, experiment: Experiment, predictor: Predictor, folder: Path) -> None:
     """Writes `evaluation.tsv`, `predictions.tsv`, `report.png` and `report.html`, of an ensemble also
-    `calibration.tsv`, into a run folder.
+    `calibration.tsv`, into a run folder: all of them, or none if one fails.
     """
-    write_evaluation(evaluation, experiment.genes.ids, folder)
-    if evaluation.calibration is not None:
-        write_calibration(evaluation.calibration, folder)
-    pearson = {name: metrics.pearson for name, metrics in evaluation.metrics.items()}
     epochs, steps = (read_records(folder / METRICS, kind) for kind in ("epoch", "step"))
-    plot_report(folder / PICTURE, evaluation.table.score, evaluation.predictions[MODEL], epochs, pearson)
-    write_page(folder / REPORT, experiment, predictor, evaluation, epochs, steps)
+    pearson = {name: metrics.pearson for name, metrics in evaluation.metrics.items()}
+    with replacing_together(folder) as new:
+        write_evaluation(evaluation, experiment.genes.ids, new)
+        if evaluation.calibration is not None:
+            write_calibration(evaluation.calibration, new)
+        plot_report(new / PICTURE, evaluation.table.score, evaluation.predictions[MODEL], epochs, pearson)
+        name = folder.absolute().name
+        write_page(new / REPORT, experiment, predictor, evaluation, epochs, steps, name=name)
 
 
 def _same_shapes(loaded: dict[str, Any], fresh: dict[str, Any], config: RunConfig) -> dict[str, Any]:

@@ -154,3 +154,18 @@ def test_verify_refuses_what_is_no_case(tmp_path: Path) -> None:
     (tmp_path / "case.json").write_text(json.dumps({"name": "x"}))
     with pytest.raises(GiJaxError, match="is no recorded case"):
         run("verify", tmp_path)
+
+
+def test_a_converted_folder_names_files_by_their_full_paths(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    said = ("data.networks={mine: {path: sub/mine.tsv}}", "data.genes=genes.txt")
+    torch_to_folder(weights(PAIRWISE), Path("model"), overrides=(*ANSWERS, *said))
+    data = load_bundle("model").config.data
+    assert data.networks["mine"].path == f"{tmp_path}/sub/mine.tsv"
+    assert data.genes == f"{tmp_path}/genes.txt"
+
+
+def test_a_target_is_tried_before_the_checkpoint_is_read(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(GiJaxError, match="file is no folder"):
+        torch_to_folder(tmp_path / "none.pt", tmp_path / "file" / "model")

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.numpy import save_file
 
-from conversion.state_dict_files import read_state_dict, write_state_dict
+from conversion.state_dict_files import PLACES, read_state_dict, write_state_dict
 from gi_jax.errors import GiJaxError
 from tests.conversion.cases import GOLDEN, assert_bit_equal, load
 
@@ -106,3 +106,41 @@ def test_a_file_of_another_model_is_refused(tmp_path: Path) -> None:
         read_state_dict(tmp_path / "other.pt")
     with pytest.raises(GiJaxError, match=r"\.safetensors, \.pt or \.pth"):
         write_state_dict({}, tmp_path / "model.ckpt")
+
+
+@pytest.mark.parametrize("place", [*PLACES, "generator"])
+def test_weights_are_found_under_any_usual_key_or_the_only_one_with_a_model(
+    tmp_path: Path, place: str
+) -> None:
+    content = {"epoch": 3, "optimizer": {"state": {0: {"step": torch.zeros(())}}}, place: TENSORS}
+    torch.save(content, tmp_path / "model.pt")
+    file = read_state_dict(tmp_path / "model.pt")
+    assert_bit_equal(file.tensors, load(CASE).state_dict)
+    assert file.place == ""
+
+
+def test_of_two_models_in_a_file_the_usual_one_is_taken_and_named(tmp_path: Path) -> None:
+    average = {key: value + 1 for key, value in TENSORS.items()}
+    torch.save({"ema": average, "model_state_dict": TENSORS}, tmp_path / "model.pt")
+    file = read_state_dict(tmp_path / "model.pt")
+    assert_bit_equal(file.tensors, load(CASE).state_dict)
+    assert file.place == "model_state_dict"
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+def test_a_target_that_cannot_be_written_is_one_sentence(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / f"folder{suffix}").mkdir()
+    for target, said in (
+        (tmp_path / f"folder{suffix}", "is a folder"),
+        (tmp_path / "no" / f"x{suffix}", "not exist"),
+    ):
+        with pytest.raises(GiJaxError, match=said):
+            write_state_dict(load(CASE).state_dict, target)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+@pytest.mark.parametrize("folder", ["[1]", "a\\b", "M\udcfcller"])
+def test_a_folder_may_have_any_name(tmp_path: Path, suffix: str, folder: str) -> None:
+    (tmp_path / folder).mkdir()
+    write_state_dict(load(CASE).state_dict, tmp_path / folder / f"model{suffix}")
+    assert_bit_equal(read_state_dict(tmp_path / folder / f"model{suffix}").tensors, load(CASE).state_dict)

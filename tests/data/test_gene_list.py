@@ -59,3 +59,41 @@ def test_a_bad_gene_list_is_refused_with_its_line(tmp_path, text, message):
     with pytest.raises(GiJaxError) as error:
         load_gene_list(path)
     assert str(path) in str(error.value) and message in str(error.value)
+
+
+HEADERS = (
+    "gene genes GENE gene_id geneID ORF systematic_name systematic_name\tstandard_name locus locus_tag symbol"
+)
+HEADERS = [
+    *HEADERS.split(" "),
+    "name",
+    "id",
+    "Gene Symbol",
+    "gene name",
+    "Gene\tName",
+    "# my genes",
+    "#YAL001C",
+]
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_a_header_is_named_and_not_taken_for_a_gene(tmp_path, header):
+    path = tmp_path / "genes.txt"
+    path.write_text(f"\n{header}\nYAL001C\n")
+    with pytest.raises(
+        GiJaxError, match="line 2: found `.*`, which is a header and no gene; remove this line"
+    ):
+        load_gene_list(path)
+
+
+@pytest.mark.parametrize("gene", ["YAL001C", "GENE1", "orf19.1", "ID2", "unnamed_0", "NAM7", "gene-x"])
+def test_genes_that_sound_like_a_header_are_genes(tmp_path, gene):
+    path = tmp_path / "genes.txt"
+    path.write_text(f"{gene}\nB\n")
+    assert load_gene_list(path).ids == (gene, "B")
+
+
+def test_a_gene_further_down_may_be_called_like_a_header(tmp_path):
+    path = tmp_path / "genes.txt"
+    path.write_text("YAL001C\nsymbol\n")
+    assert load_gene_list(path).ids == ("YAL001C", "symbol")

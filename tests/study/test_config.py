@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gi_jax.config.study import load_study
+from gi_jax.config.study import StudyConfig, StudyDatasetConfig, StudyRowConfig, load_study
 from gi_jax.errors import GiJaxError
 from gi_jax.study import plan_cells
 from gi_jax.study.report import BEGIN, END
@@ -111,3 +111,34 @@ def test_a_wrong_study_is_refused_with_the_remedy(change: tuple, complaint: str,
 def test_a_wrong_row_is_found_before_anything_runs(change: tuple, complaint: str, tmp_path: Path) -> None:
     with pytest.raises(GiJaxError, match=complaint):
         plan_cells(load_study(written(tmp_path, STUDY.replace(*change))))
+
+
+HOSTILE = [
+    "v[old]/f.tsv",
+    "a, b.tsv",
+    "~x.tsv",
+    "${x}.tsv",
+    "#.tsv",
+    "'\".tsv",
+    "{a: b}.tsv",
+    "M\udcfcller.tsv",
+]
+
+
+def test_genotypes_of_any_name_come_through_to_the_rows(tmp_path: Path) -> None:
+    dataset = StudyDatasetConfig(name="mine", genotypes=tuple(HOSTILE))
+    (tmp_path / "config.yaml").write_text("seed: 0")
+    row = StudyRowConfig(name="row", config=str(tmp_path / "config.yaml"))
+    study = StudyConfig(config=row.config, datasets=(dataset,), rows=(row,))
+    assert {cell.config.data.genotypes for cell in plan_cells(study)} == {tuple(HOSTILE)}
+
+
+def test_outputs_and_configurations_may_lie_at_home(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", "/home/somebody")
+    outputs = "config: ~/c.yaml, out: ~/runs, document: ~/a.md, picture: ~/a.png"
+    text = f"{{{outputs}, datasets: [{{name: a}}], rows: [{{name: b}}]}}"
+    (tmp_path / "study.yaml").write_text(text)
+    study = load_study(tmp_path / "study.yaml", "seeds=[3]")
+    assert (study.config, study.rows[0].config) == ("/home/somebody/c.yaml",) * 2
+    assert (study.out, study.document) == ("/home/somebody/runs", "/home/somebody/a.md")
+    assert (study.picture, study.seeds) == ("/home/somebody/a.png", (3,))

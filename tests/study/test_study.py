@@ -313,3 +313,34 @@ def test_patterns_choose_cells(done: StudyConfig) -> None:
         GiJaxError, match="--only \\*/gatd matches no cell; cells are called like small-random"
     ):
         select_cells(cells, ["*/gatd"])
+
+
+@pytest.mark.parametrize("spoiled", ["document", "picture", "out"])
+def test_outputs_are_tried_before_the_first_cell(
+    spoiled: str, planned: StudyConfig, tmp_path: Path, monkeypatch
+) -> None:
+    study = in_folder(planned, tmp_path)
+    if spoiled == "out":
+        (tmp_path / "study").write_text("")
+    else:
+        Path(getattr(study, spoiled)).mkdir(parents=True)
+    forbid(monkeypatch, study_run, "run_cell")
+    with pytest.raises(GiJaxError, match="is a folder|is no folder"):
+        run(study)
+
+
+def test_a_document_without_a_place_for_tables_is_refused_before_the_first_cell(
+    planned: StudyConfig, tmp_path: Path, monkeypatch
+) -> None:
+    study = in_folder(planned, tmp_path)
+    Path(study.document).parent.mkdir()
+    forbid(monkeypatch, study_run, "run_cell")
+    for content, message in ((b"# Mine\n", "has no place for the tables"), (b"\xff", "is no UTF-8 text")):
+        Path(study.document).write_bytes(content)
+        with pytest.raises(GiJaxError, match=message):
+            run(study)
+        assert Path(study.document).read_bytes() == content
+
+
+def test_a_cell_whose_metrics_were_lost_still_has_a_result(tmp_path: Path) -> None:
+    assert study_run.training_numbers(tmp_path / "metrics.jsonl") == {"val_pearson": None}

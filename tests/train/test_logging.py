@@ -63,3 +63,36 @@ def test_elsewhere_lines_come_now_and_then_without_control_characters(monkeypatc
 
 def test_clock() -> None:
     assert [clock(s) for s in (0, 59.6, 3661, math.inf)] == ["0:00", "1:00", "1:01:01", "?"]
+
+
+def test_lines_that_are_no_records_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    good = b'{"kind": "epoch", "step": 1, "loss": 0.5}\n'
+    broken = (
+        b'{"kind": "ep',
+        b"\0\0\0\0",
+        b"\xff\xfe{}",
+        b"[1]",
+        b"3",
+        b'{"step": 1}',
+        b'{"kind": "epoch"}',
+        b"",
+    )
+    path.write_bytes(good + b"\n".join(broken) + b"\n" + b"\0\0" + good)
+    assert read_records(path, "epoch") == [{"kind": "epoch", "step": 1, "loss": 0.5}] * 2
+    JsonLines(path, keep_until=1)
+    assert path.read_bytes() == good * 2
+
+
+def test_without_a_metrics_file_there_are_no_records(tmp_path: Path) -> None:
+    assert read_records(tmp_path / "metrics.jsonl", "epoch") == []
+
+
+def test_what_follows_half_a_line_stands_on_a_line_of_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "metrics.jsonl"
+    sink = JsonLines(path)
+    with path.open("a") as file:
+        file.write('{"kind": "st')  # as far as a full disk let it come
+    sink.write({"kind": "step", "step": 1})
+    sink.write({"kind": "step", "step": 2})
+    assert [record["step"] for record in read_records(path, "step")] == [1, 2]

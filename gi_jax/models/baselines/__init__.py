@@ -12,6 +12,7 @@ from typing import Protocol
 
 import numpy as np
 
+from gi_jax.arguments import as_sequence
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.data.networks import CellGraph
 from gi_jax.errors import GiJaxError
@@ -57,7 +58,7 @@ def fit_baselines(
       GiJaxError: an unknown name.
     """
     fitted: dict[str, Baseline] = {}
-    for name in names:
+    for name in as_sequence(names):
         if name == "mean":
             fitted[name] = fit_mean(train, val)
         elif name == "additive":
