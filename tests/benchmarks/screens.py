@@ -9,10 +9,9 @@ import numpy as np
 
 from gi_jax.config import load_config
 from gi_jax.data.genotype_files import genotypes_from_names
-from gi_jax.data.transforms import LabelTransform
 from gi_jax.predict import Screen
 from tests.benchmarks.measure import peak_bytes, timed
-from tests.untrained import untrained
+from tests.untrained import IDENTITY, untrained
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 NUM_GENES = 1_000  # of the screen: 499,500 pairs
@@ -21,8 +20,7 @@ NUM_PLAIN = 16_384  # pairs predicted in random order
 
 def screen(config: str) -> dict[str, Any]:
     """Pairs per second of an untrained model of a configuration, on the bundled networks."""
-    unscaled = LabelTransform("identity", (0.0,), (1.0,))
-    predictor = untrained(load_config(CONFIGS / f"{config}.yaml", ()).config, unscaled)
+    predictor = untrained(load_config(CONFIGS / f"{config}.yaml", ()).config, IDENTITY)
     rng = np.random.default_rng(0)
     chosen = np.sort(rng.choice(len(predictor.bundle.genes), NUM_GENES, replace=False))
     names = predictor.bundle.genes.names(chosen)
