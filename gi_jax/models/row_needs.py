@@ -8,6 +8,8 @@ from gi_jax.config import ModelConfig
 from gi_jax.data.networks import CellGraph
 from gi_jax.ops.capacity import RowNeeds, row_needs
 
+MOST_SHARED = 16  # deletions of a genotype; with more of them most of its rows are next to several
+
 
 def lists_changed_rows(config: ModelConfig) -> bool:
     """Whether the first layer is corrected by what deletions change: a GIN layer's output is, exactly."""
@@ -34,5 +36,5 @@ def changed_row_needs(
     """
     if not lists_changed_rows(config):
         return None
-    share = shares_single_deletions(config)
+    share = shares_single_deletions(config) and genes.shape[1] <= MOST_SHARED
     return row_needs(graph, np.asarray(genes), share=share, batch_size=batch_size)

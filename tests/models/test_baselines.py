@@ -137,6 +137,20 @@ def test_single_mutants_have_no_pairs():
     )
 
 
+def test_boosting_knows_the_spread_of_scores_far_from_zero():
+    train, val, _ = parts(pair_screen())
+    near, far = (
+        fit_baselines(
+            ["gradient_boosting"],
+            *(replace(part, score=part.score + offset) for part in (train, val)),
+            graph(),
+        )["gradient_boosting"]
+        for offset in (0.0, 2.0**30)
+    )
+    deviation = -2  # of the features of a gene, the last but one
+    np.testing.assert_allclose(far.features[:, deviation], near.features[:, deviation], rtol=1e-5)
+
+
 def test_an_unknown_baseline_is_refused():
     train, val, _ = parts(pair_screen())
     with pytest.raises(GiJaxError, match="`forest` is no baseline; expected one of mean, additive"):

@@ -68,10 +68,9 @@ def _label_statistics(table: GenotypeTable) -> np.ndarray:
     used = table.genes < table.num_genes
     genes, labels = table.genes[used], np.repeat(table.score, table.sizes)
     count = np.bincount(genes, minlength=table.num_genes)
-    sums, squares = (np.bincount(genes, weights, table.num_genes) for weights in (labels, labels**2))
     seen = np.where(count > 0, count, np.nan)
-    mean = sums / seen
-    deviation = np.sqrt(np.maximum(squares / seen - mean**2, 0))
+    mean = np.bincount(genes, labels, table.num_genes) / seen
+    deviation = np.sqrt(np.bincount(genes, (labels - mean[genes]) ** 2, table.num_genes) / seen)
     return np.stack([mean, deviation, count], axis=1)
 
 
