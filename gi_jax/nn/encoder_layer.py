@@ -206,33 +206,33 @@ def _sum(outputs: Sequence[NodeStates], changes: list[NetworkChange], union: Cha
     columns = sum(output.columns for output in outputs)
     # Every network adds the difference of its changed rows to the sum of the templates.
     difference = jnp.concatenate([output.difference() for output in outputs])  # [sum of R_g, H]
-    replaced = jnp.concatenate([_largest(output.template_rows()) for output in outputs])
-    terms = jnp.concatenate([difference, replaced], axis=1)
+    replaced = jnp.concatenate([_largest(output.template_rows(), output.rows.live) for output in outputs])
+    terms = jnp.concatenate([difference, replaced[:, None]], axis=1)
     row = jnp.concatenate([change.union_row for change in changes])
     shift = segment_sum(terms, row, union.gene.shape[0])  # [R, H + 1]
     shift, replaced = shift[:, :-1], shift[:, -1]
     template = NodeStates(columns, shift, union).template_rows()
     total = template + shift
-    lost = union.live & (_largest(total)[:, 0] < LEFT * jnp.maximum(_largest(template)[:, 0], replaced))
+    before = jnp.maximum(_largest(template, union.live), replaced)
+    lost = union.live & (_largest(total, union.live) < LEFT * before)
+    held = [(jax.lax.stop_gradient((output.columns, output.changed)), output.rows) for output in outputs]
 
     def anew(places: Array) -> Array:
         gene, genotype = (a.at[places].get(mode="fill", fill_value=0) for a in (union.gene, union.genotype))
         parts = []
-        for output in outputs:
-            place = find_rows(output.rows, genotype, gene, output.columns.shape[0])
-            there = (place < output.changed.shape[0])[:, None]
-            column = jnp.minimum(1 + genotype, output.columns.shape[1] - 1)
-            parts.append(
-                jnp.where(there, output.changed.at[place].get(mode="clip"), output.columns[gene, column])
-            )
+        for (columns, changed), rows in held:
+            place = find_rows(rows, genotype, gene, columns.shape[0])
+            template = columns[gene, jnp.minimum(1 + genotype, columns.shape[1] - 1)]
+            there = (place < changed.shape[0])[:, None]
+            parts.append(jnp.where(there, changed.at[place].get(mode="clip"), template))
         return sum(parts)
 
     return NodeStates(columns, with_value(total, lost[:, None], rows_anew(lost, anew, total)), union)
 
 
-def _largest(x: Array) -> Array:
-    """`[R, 1]`: the largest absolute value of every row."""
-    return jnp.abs(jax.lax.stop_gradient(x)).max(axis=1, keepdims=True)
+def _largest(x: Array, live: Array) -> Array:
+    """`[R]`: the largest absolute value of every row, 0 for padding."""
+    return jnp.where(live, jnp.abs(jax.lax.stop_gradient(x)).max(axis=1), 0)
 
 
 def _stack(outputs: Sequence[NodeStates], changes: list[NetworkChange], union: ChangedRows) -> NodeStates:

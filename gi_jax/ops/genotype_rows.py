@@ -71,8 +71,17 @@ def for_each(wanted: Array, make: Callable[[Array], Array], like: Array) -> Arra
 
 def add_for_each(wanted: Array, turn: Callable[[Array, Any], Any], total: Any) -> Any:
     """`total = turn(b, total)` for every genotype b that is wanted, `[B]` bool."""
-    genotypes = jnp.nonzero(wanted, size=wanted.shape[0], fill_value=0)[0]
-    return jax.lax.fori_loop(0, wanted.sum(), lambda i, total: turn(genotypes[i], total), total)
+
+    def step(carry: tuple[Array, Any]) -> tuple[Array, Any]:
+        left, total = carry
+        genotype = jnp.argmax(left)  # the first one
+        return left & (jnp.arange(left.shape[0]) != genotype), turn(genotype, total)
+
+    return jax.lax.while_loop(_any_left, step, (wanted, total))[1]
+
+
+def _any_left(carry: tuple[Array, Any]) -> Array:
+    return carry[0].any()
 
 
 def with_value(x: Array, wanted: Array, value: Array) -> Array:
@@ -86,11 +95,11 @@ def rows_anew(wanted: Array, make: Callable[[Array], Array], like: Array) -> Arr
     Not differentiable. It goes through the wanted rows in blocks of K; `make` gets numbers of rows,
     R for padding.
     """
-    count = wanted.shape[0]
-    places = jnp.nonzero(wanted, size=-(-count // BLOCK) * BLOCK, fill_value=count)[0]
 
-    def turn(i: Array, done: Array) -> Array:
-        rows = jax.lax.dynamic_slice(places, (i * BLOCK,), (BLOCK,))
-        return done.at[rows].set(make(rows).astype(done.dtype), mode="drop")
+    def turn(carry: tuple[Array, Array]) -> tuple[Array, Array]:
+        left, done = carry
+        number = jnp.cumsum(left, dtype=jnp.int32)  # here, so that it costs nothing where nobody is wanted
+        rows = jnp.searchsorted(number, 1 + jnp.arange(BLOCK, dtype=jnp.int32))
+        return left & (number > BLOCK), done.at[rows].set(make(rows).astype(done.dtype), mode="drop")
 
-    return jax.lax.fori_loop(0, -(-wanted.sum() // BLOCK), turn, jnp.zeros_like(like))
+    return jax.lax.while_loop(_any_left, turn, (wanted, jnp.zeros_like(like)))[1]

@@ -90,9 +90,11 @@ def _corrected_means(states: NodeStates, mean: Array, batch_size: int) -> Array:
     size = jnp.abs(states.columns).mean(axis=0)[own]  # [1 or B, H]
     lost = (replaced > (1 - LEFT) * size).any(axis=1)  # [B]
 
+    held = jax.lax.stop_gradient((states.columns, states.changed))
+
     def anew(genotype: Array) -> Array:
         row = row_of_gene(rows, None, genotype, n)
-        return rows_of_genotype(states.columns, states.changed, row, genotype).mean(axis=0)
+        return rows_of_genotype(*held, row, genotype).mean(axis=0)
 
     return with_value(mean[own] + shift, lost[:, None], for_each(lost, anew, shift))
 
