@@ -29,10 +29,31 @@ from gi_jax.errors import GiJaxError
 from gi_jax.files import read_text
 from gi_jax.models.row_needs import changed_row_needs
 from gi_jax.ops.spmm import with_backend
+from gi_jax.predict.weights import first_line
 
 Arrays = dict[str, np.ndarray]
 # A case runs once, on small arrays: compiling is all that costs.
 COMPILE_QUICKLY = {"xla_backend_optimization_level": 0}
+
+
+def read_recorded(path: Path, *needed: str) -> Arrays:
+    """The arrays of a recorded file, `.npz` or `.safetensors`.
+
+    Raises:
+      GiJaxError: it is missing or damaged, or lacks an array of these names.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            arrays = load_file(path)
+        else:
+            with np.load(path) as file:
+                arrays = dict(file)
+    except Exception as error:  # zipfile, zlib, NumPy and safetensors each raise their own for broken files
+        raise GiJaxError(f"{path}: cannot be read ({first_line(error)}); record the case anew") from None
+    for name in needed:
+        if name not in arrays:
+            raise GiJaxError(f"{path}: holds no array `{name}`; record the case anew")
+    return arrays
 
 
 @dataclass(frozen=True)
@@ -50,9 +71,9 @@ class GoldenCase:
         folder = Path(folder)
         return cls(
             meta=read_meta(folder),
-            state_dict=load_file(folder / "params.safetensors"),
-            graphs=dict(np.load(folder / "graphs.npz")),
-            targets=np.load(folder / "outputs.npz")["targets"],
+            state_dict=read_recorded(folder / "params.safetensors"),
+            graphs=read_recorded(folder / "graphs.npz"),
+            targets=read_recorded(folder / "outputs.npz", "targets")["targets"],
         )
 
     @cached_property

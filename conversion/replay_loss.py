@@ -13,6 +13,7 @@ import numpy as np
 from jax import Array
 from jax.typing import DTypeLike
 
+from conversion.golden import Arrays, read_recorded
 from gi_jax.errors import GiJaxError
 from gi_jax.files import read_text
 from gi_jax.losses import Loss, MleDistSupCR, MleState, log_cosh, make_loss
@@ -52,7 +53,7 @@ def replay_loss_case(case_dir: str | Path, dtype: DTypeLike = np.float64) -> dic
         raise GiJaxError(
             f"{case_dir}/case.json names loss {case['loss']!r}; known are {', '.join(LOSS_NAMES)}"
         )
-    inputs, recorded = np.load(case_dir / "inputs.npz"), np.load(case_dir / "outputs.npz")
+    inputs, recorded = read_recorded(case_dir / "inputs.npz"), read_recorded(case_dir / "outputs.npz")
     with jax.enable_x64(np.dtype(dtype) == np.float64):
         if case["loss"] == "LogCoshLoss":
             return _replay_log_cosh(case, inputs, dtype)
@@ -60,9 +61,7 @@ def replay_loss_case(case_dir: str | Path, dtype: DTypeLike = np.float64) -> dic
         return _replay(loss, case, inputs, recorded, dtype)
 
 
-def _replay_log_cosh(
-    case: dict[str, Any], inputs: np.lib.npyio.NpzFile, dtype: DTypeLike
-) -> dict[str, np.ndarray]:
+def _replay_log_cosh(case: dict[str, Any], inputs: Arrays, dtype: DTypeLike) -> dict[str, np.ndarray]:
     def value(predictions: Array, targets: Array) -> tuple[Array, Array]:
         losses = log_cosh(predictions, targets, **case["kwargs"])
         return jnp.sum(losses), losses
@@ -78,11 +77,11 @@ def _replay_log_cosh(
 def _replay(
     loss: Loss,
     case: dict[str, Any],
-    inputs: np.lib.npyio.NpzFile,
-    recorded: np.lib.npyio.NpzFile,
+    inputs: Arrays,
+    recorded: Arrays,
     dtype: DTypeLike,
 ) -> dict[str, np.ndarray]:
-    has_embeddings = "z_P_0" in inputs.files
+    has_embeddings = "z_P_0" in inputs
     rows = max(inputs[f"predictions_{s}"].shape[0] for s in range(len(case["steps"])))
     num_outputs = inputs["predictions_0"].shape[1]
     channels = inputs["z_P_0"].shape[1] if has_embeddings else 0
@@ -111,7 +110,7 @@ def _replay(
             jnp.asarray(np.pad(x, ((0, rows - count), (0, 0))), dtype)
             for x in (inputs[f"predictions_{s}"], inputs[f"targets_{s}"], z_p)
         ]
-        drawn = recorded[f"randperm_{s}_0"] if f"randperm_{s}_0" in recorded.files else np.arange(0)
+        drawn = recorded[f"randperm_{s}_0"] if f"randperm_{s}_0" in recorded else np.arange(0)
         permutation = np.concatenate([drawn, np.arange(drawn.size, slots)]).astype(np.int32)
         call = ((*batch, np.arange(rows) < count), jnp.int32(epoch), jnp.asarray(permutation))
         before = state

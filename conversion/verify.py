@@ -8,9 +8,8 @@ from pathlib import Path
 
 import numpy as np
 from jax.typing import DTypeLike
-from safetensors.numpy import load_file
 
-from conversion.golden import Arrays, GoldenCase, GoldenRun, Weights, read_meta, run_case
+from conversion.golden import Arrays, GoldenCase, GoldenRun, Weights, read_meta, read_recorded, run_case
 from conversion.replay_loss import replay_loss_case
 from conversion.torch_keys import COUNTER
 
@@ -80,7 +79,7 @@ def verify_case(
     """
     folder = Path(folder)
     meta = read_meta(folder)
-    expected = dict(np.load(folder / "outputs.npz"))
+    expected = read_recorded(folder / "outputs.npz")
     if meta["model"] == "loss":
         return _verify_loss(folder, expected, dtype)
     run = run_case(
@@ -93,8 +92,8 @@ def verify_case(
     after = folder / "post_state.safetensors"
     recorded = GoldenRun(
         expected,
-        load_file(folder / "grads.safetensors") if gradients else {},
-        load_file(after) if after.exists() else {},
+        read_recorded(folder / "grads.safetensors") if gradients else {},
+        read_recorded(after) if after.exists() else {},
     )
     if np.dtype(dtype) == np.float64:
         return compare(run, recorded, dtype)
@@ -162,7 +161,7 @@ def _largest(array: np.ndarray) -> float:
 def _verify_loss(folder: Path, expected: Arrays, dtype: DTypeLike) -> list[ArrayResult]:
     run = replay_loss_case(folder, dtype)
     exact = np.dtype(dtype) == np.float64
-    in_float32 = {} if exact else dict(np.load(folder / "outputs_f32.npz"))
+    in_float32 = {} if exact else read_recorded(folder / "outputs_f32.npz")
     gradients = {name: value for name, value in expected.items() if name.startswith("grad_")}
     # The permutations are drawn by the original and given to the replay.
     values = {

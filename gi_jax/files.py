@@ -19,10 +19,15 @@ _PLAIN = re.compile(r"[\w./+=@,-]*", re.ASCII)  # what every library takes for t
 def user_path(path: str | Path) -> Path:
     """The path with a leading `~` as the home folder; a `~name` that is no user's stays as it is.
 
+    A folder of the name `~` itself is `./~`.
+
     Raises:
       GiJaxError: there is no home folder.
     """
-    path = Path(path)
+    text, path = os.fspath(path), Path(path)
+    if not text.startswith("~"):
+        # `./~` is what people write for a folder of that name; as a path it would lose its `./`.
+        return path.absolute() if str(path).startswith("~") else path
     try:
         return path.expanduser()
     except RuntimeError:

@@ -31,6 +31,11 @@ def test_a_tilde_is_the_home_folder(monkeypatch) -> None:
     assert user_path("~nobody-of-this-name/x") == Path("~nobody-of-this-name/x")
 
 
+def test_a_folder_named_like_the_home_folder_is_reached_by_a_dot(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert user_path("./~/x") == user_path(user_path("./~/x")) == tmp_path / "~" / "x"
+
+
 def test_without_a_home_folder_a_tilde_is_one_sentence_and_other_paths_work(monkeypatch) -> None:
     def unknown(path: Path) -> Path:
         if str(path).startswith("~"):

@@ -84,6 +84,16 @@ def test_names_are_shown_as_they_are(name: str, trained: Path, tmp_path: Path, g
     assert len((folder / "p.tsv").read_text().splitlines()) == 3
 
 
+def test_a_sentence_stays_one_line_when_a_name_in_it_has_two(tmp_path: Path, gi_jax) -> None:
+    one_sentence(gi_jax("predict", tmp_path / "a\nb", "G01"), f"{tmp_path}/a\\nb: no such folder")
+
+
+def test_a_run_called_like_the_home_folder_is_reached_by_a_dot(copied: Path, gi_jax, monkeypatch) -> None:
+    copied.rename(copied.with_name("~"))
+    monkeypatch.chdir(copied.parent)
+    assert gi_jax("predict", "./~", "G01")[0] == 0
+
+
 def test_evaluate_leaves_out_unknown_genes_as_the_run_does(copied: Path, tmp_path: Path, gi_jax) -> None:
     (tmp_path / "f.tsv").write_text("genes\tscore\nG01,G02\t1\nG01,XYZ\t2\n")
     one_sentence(gi_jax("evaluate", copied, "--genotypes", tmp_path / "f.tsv"), "line 3", "XYZ")

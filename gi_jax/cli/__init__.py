@@ -39,5 +39,6 @@ def main() -> None:
     try:
         app()
     except (GiJaxError, OSError) as error:
-        ERRORS.print(f"error: {error}", style="red")
+        # Also where a name in it has a line end.
+        ERRORS.print(f"error: {error}".replace("\n", "\\n"), style="red")
         sys.exit(2)

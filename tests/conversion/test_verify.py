@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 from conversion.golden import GoldenRun
-from conversion.verify import compare, first_difference, largest_difference
+from conversion.verify import compare, first_difference, largest_difference, verify_case
+from gi_jax.errors import GiJaxError
 
 OUTPUTS = {
     "gene_interaction": np.array([[1.0], [2.0]]),
@@ -77,3 +82,25 @@ def test_values_that_are_not_finite_must_be_the_same_ones() -> None:
     assert largest_difference(x, np.array([1.0, 0.0, np.inf])) == np.inf
     assert largest_difference(x, np.array([1.0, np.nan, -np.inf])) == np.inf
     assert largest_difference(np.array([np.nan]), np.array([1.0])) == np.inf
+
+
+@pytest.mark.parametrize(
+    ("case", "file"),
+    [
+        ("lazy_gin1_none", "outputs.npz"),
+        ("lazy_gin1_none", "graphs.npz"),
+        ("lazy_gin1_none", "params.safetensors"),
+        ("lazy_gin1_none", "grads.safetensors"),
+        ("loss_logcosh_mean", "inputs.npz"),
+        ("loss_logcosh_mean", "outputs.npz"),
+    ],
+)
+def test_a_recorded_file_that_is_cut_or_missing_is_one_sentence(case: str, file: str, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(Path(__file__).parents[1] / "golden" / case, tmp_path / case))
+    whole = (folder / file).read_bytes()
+    (folder / file).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(GiJaxError, match=f"{file}: cannot be read"):
+        verify_case(folder)
+    (folder / file).unlink()
+    with pytest.raises(GiJaxError, match=f"{file}: cannot be read"):
+        verify_case(folder)
