@@ -7,6 +7,7 @@ import os
 # Tests spend their time compiling, not computing; the compiler reads this when JAX starts.
 os.environ["XLA_FLAGS"] = f"--xla_backend_optimization_level=0 {os.environ.get('XLA_FLAGS', '')}"
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -17,6 +18,7 @@ from gi_jax.config import RunConfig, load_config
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 NUM_GENES, NUM_GENOTYPES = 30, 100
+MOST_MAPPINGS = 25_000
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -26,6 +28,18 @@ def compiled_programs(tmp_path_factory: pytest.TempPathFactory) -> None:
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
     jax.config.update("jax_compilation_cache_dir", folder)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def programs_within_limits() -> Iterator[None]:
+    """Forgets compiled programs before they are too many for the system, which then ends the process.
+
+    Each takes some memory mappings, of which Linux allows 65,530 to a process.
+    """
+    yield
+    maps = Path("/proc/self/maps")
+    if maps.exists() and maps.read_bytes().count(b"\n") > MOST_MAPPINGS:
+        jax.clear_caches()
 
 
 @pytest.fixture(scope="session")
