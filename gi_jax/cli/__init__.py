@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import sys
 
 # A home folder that Matplotlib may not write to: it goes on without, and would say so on import.
@@ -39,6 +40,6 @@ def main() -> None:
     try:
         app()
     except (GiJaxError, OSError) as error:
-        # Also where a name in it has a line end.
-        ERRORS.print(f"error: {error}".replace("\n", "\\n"), style="red")
+        # A line end in a name is shown as one; those before an indented entry are our own, of a list.
+        ERRORS.print(re.sub(r"\n(?!  \S)", r"\\n", f"error: {error}"), style="red")
         sys.exit(2)
