@@ -7,7 +7,6 @@ import os
 # Tests spend their time compiling, not computing; the compiler reads this when JAX starts.
 os.environ["XLA_FLAGS"] = f"--xla_backend_optimization_level=0 {os.environ.get('XLA_FLAGS', '')}"
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -30,13 +29,12 @@ def compiled_programs(tmp_path_factory: pytest.TempPathFactory) -> None:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 
-@pytest.fixture(scope="module", autouse=True)
-def programs_within_limits() -> Iterator[None]:
+def pytest_runtest_teardown() -> None:
     """Forgets compiled programs before they are too many for the system, which then ends the process.
 
-    Each takes some memory mappings, of which Linux allows 65,530 to a process.
+    Each takes some memory mappings, of which Linux allows 65,530 to a process; tests that run models
+    without `jit` compile thousands of small ones.
     """
-    yield
     maps = Path("/proc/self/maps")
     if maps.exists() and maps.read_bytes().count(b"\n") > MOST_MAPPINGS:
         jax.clear_caches()
