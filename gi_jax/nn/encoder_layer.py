@@ -20,7 +20,7 @@ from gi_jax.nn.graph_aggregation import CrossAttention, PairwiseInteraction
 from gi_jax.nn.mlp import ACTIVATIONS, DropoutKeys, drop_rows
 from gi_jax.nn.norms import Norm, NormParameters, normalise
 from gi_jax.ops.changed_rows import BatchChange, ChangedRows, NetworkChange
-from gi_jax.ops.genotype_rows import LEFT, find_rows, rows_anew, with_value
+from gi_jax.ops.genotype_rows import LEFT, find_rows, rows_anew
 from gi_jax.ops.node_states import NodeStates
 from gi_jax.ops.norm import Moments, RowSelection
 from gi_jax.ops.segment import segment_sum
@@ -227,7 +227,7 @@ def _sum(outputs: Sequence[NodeStates], changes: list[NetworkChange], union: Cha
             parts.append(jnp.where(there, changed.at[place].get(mode="clip"), template))
         return sum(parts)
 
-    return NodeStates(columns, with_value(total, lost[:, None], rows_anew(lost, anew, total)), union)
+    return NodeStates(columns, rows_anew(total, lost, anew), union)
 
 
 def _largest(x: Array, live: Array) -> Array:

@@ -84,16 +84,20 @@ def _any_left(carry: tuple[Array, Any]) -> Array:
     return carry[0].any()
 
 
-def with_value(x: Array, wanted: Array, value: Array) -> Array:
-    """`x` with other values where they are wanted; the derivative stays, as that of a sum does not cancel."""
-    return x + jax.lax.stop_gradient(jnp.where(wanted, value - x, 0))
+@jax.custom_vjp
+def with_value(x: Array, value: Array) -> Array:
+    """The value, with the derivative of `x`: of a linear function, which does not cancel."""
+    return value
 
 
-def rows_anew(wanted: Array, make: Callable[[Array], Array], like: Array) -> Array:
-    """`make(rows)` `[K, H]` for the wanted ones of R rows, `[R]` bool, at their places in `[R, H]`; else 0.
+with_value.defvjp(lambda x, value: (value, None), lambda _, cotangent: (cotangent, None))
 
-    Not differentiable. It goes through the wanted rows in blocks of K; `make` gets numbers of rows,
-    R for padding.
+
+def rows_anew(x: Array, wanted: Array, make: Callable[[Array], Array]) -> Array:
+    """`x` `[R, H]` with `make(rows)` `[K, H]` in place of the wanted rows, `[R]` bool; its derivative stays.
+
+    It goes through the wanted rows in blocks of K; `make`, not differentiated, gets numbers of rows, R
+    for padding.
     """
 
     def turn(carry: tuple[Array, Array]) -> tuple[Array, Array]:
@@ -102,4 +106,4 @@ def rows_anew(wanted: Array, make: Callable[[Array], Array], like: Array) -> Arr
         rows = jnp.searchsorted(number, 1 + jnp.arange(BLOCK, dtype=jnp.int32))
         return left & (number > BLOCK), done.at[rows].set(make(rows).astype(done.dtype), mode="drop")
 
-    return jax.lax.while_loop(_any_left, turn, (wanted, jnp.zeros_like(like)))[1]
+    return with_value(x, jax.lax.while_loop(_any_left, turn, (wanted, jax.lax.stop_gradient(x)))[1])

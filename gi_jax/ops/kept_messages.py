@@ -8,7 +8,7 @@ from jax import Array
 
 from gi_jax.data.networks import Adjacency
 from gi_jax.ops.changed_rows import NetworkChange, lost_messages
-from gi_jax.ops.genotype_rows import LEFT, rows_anew, with_value
+from gi_jax.ops.genotype_rows import LEFT, rows_anew
 
 
 def kept_messages(
@@ -53,5 +53,5 @@ def kept_messages(
     if adjacency.num_edges:
         indptr, senders = jnp.asarray(adjacency.indptr), jnp.asarray(adjacency.senders)
         x = jax.lax.stop_gradient(x)
-        kept = with_value(kept, lost[:, None], rows_anew(lost, anew, kept))
+        kept = rows_anew(kept, lost, anew)
     return jnp.where(rows.deleted[:, None], 0, kept)

@@ -96,7 +96,8 @@ def _corrected_means(states: NodeStates, mean: Array, batch_size: int) -> Array:
         row = row_of_gene(rows, None, genotype, n)
         return rows_of_genotype(*held, row, genotype).mean(axis=0)
 
-    return with_value(mean[own] + shift, lost[:, None], for_each(lost, anew, shift))
+    corrected = mean[own] + shift
+    return with_value(corrected, jnp.where(lost[:, None], for_each(lost, anew, shift), corrected))
 
 
 def _root(variance: Array) -> Array:
