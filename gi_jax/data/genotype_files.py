@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from gi_jax.arguments import as_sequence
 from gi_jax.data.bundled import YEAST, bundled_studies, not_bundled
 from gi_jax.data.gene_list import GeneList
 from gi_jax.data.genotype_filter import NO_FILTER, GenotypeFilter, apply_filter, average_repeats
@@ -72,7 +73,7 @@ def genotypes_from_names(genes: GeneList, genotypes: str | Sequence[str]) -> Gen
     Raises:
       GiJaxError: an unknown gene, or a gene twice in one genotype.
     """
-    genotypes = [genotypes] if isinstance(genotypes, str) else genotypes
+    genotypes = as_sequence(genotypes)
     sets = _gene_sets(genes, genotypes, lambda row: f"genotype `{genotypes[row]}`")
     for row, found in enumerate(sets):
         if isinstance(found, str):

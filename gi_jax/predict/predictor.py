@@ -12,6 +12,7 @@ import numpy as np
 from flax import linen as nn
 from flax.traverse_util import flatten_dict
 
+from gi_jax.arguments import as_sequence
 from gi_jax.config import RunConfig
 from gi_jax.config.checks import one_of
 from gi_jax.config.run import PRECISIONS
@@ -146,7 +147,7 @@ class Predictor:
         return transform.inverse(labels, transform.study_codes(table.studies)[table.study])
 
     def _members(self, genotypes: Genotypes, study: str | None) -> np.ndarray:
-        genotypes = [genotypes] if isinstance(genotypes, str) else genotypes
+        genotypes = as_sequence(genotypes)
         names = [genotype if isinstance(genotype, str) else ",".join(genotype) for genotype in genotypes]
         if not names:
             return np.zeros((self.num_members, 0))
