@@ -9,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from gi_jax.ops.changed_rows import ChangedRows, SharedDeletions
-from gi_jax.ops.genotype_rows import LEFT, add_for_each, for_each, row_of_gene, rows_of_genotype
+from gi_jax.ops.genotype_rows import LEFT, add_for_each, row_of_gene, rows_of_genotype
 from gi_jax.ops.node_states import NodeStates
 from gi_jax.ops.segment import segment_sum
 
@@ -40,6 +40,33 @@ class _Moved(NamedTuple):
     mass: Array  # [B], the weights that `left` is corrected from
 
 
+class _States(NamedTuple):
+    """Gate and values of the wildtype or of templates, and of changed rows if there are any."""
+
+    gate: Array  # [N, C]
+    values: Array  # [N, C, H]
+    changed_gate: Array | None  # [R]
+    changed_values: Array | None  # [R, H]
+
+
+class _Place(NamedTuple):
+    """Which rows are whose."""
+
+    genes: Array  # [B, S], what each genotype deletes
+    rows: ChangedRows | None
+    shared: SharedDeletions | None
+
+    def of(self, genotype: Array, num_genes: int) -> tuple[Array | None, Array]:
+        """Which changed row each gene of a genotype has, and which genes it keeps: `[N]` both.
+
+        From its list of deletions: a matrix of genes by genotypes would be made for this alone.
+        """
+        kept = (self.genes[genotype] != jnp.arange(num_genes)[:, None]).all(axis=1)
+        if self.rows is None:
+            return None, kept
+        return row_of_gene(self.rows, self.shared, genotype, num_genes), kept
+
+
 def pool(
     gate: NodeStates, values: NodeStates, genes: Array, keep: Array, shared: SharedDeletions | None = None
 ) -> Pooled:
@@ -68,7 +95,8 @@ def pool(
     if gate.changed is None and gate.columns.shape[1] == keep.shape[1]:
         offset = _dense_offsets(gate.columns, values.columns, keep, wildtype)
     else:
-        offset = _corrected_offsets(gate, values, genes, keep, shared, wildtype)
+        states = _States(gate.columns, values.columns, gate.changed, values.changed)
+        offset = _corrected_offsets(states, wildtype, _Place(genes, gate.rows, shared))
     z_w = wildtype.z[None]
     return Pooled(z_w, z_w + offset, -offset)
 
@@ -89,24 +117,60 @@ def _dense_offsets(gate: Array, values: Array, keep: Array, wildtype: _Wildtype)
     return ((offset - GUARD * wildtype.z) / (weight.sum(axis=0) + GUARD)[:, None])[1:]
 
 
-def _corrected_offsets(
-    gate: NodeStates,
-    values: NodeStates,
-    genes: Array,
-    keep: Array,
-    shared: SharedDeletions | None,
-    wildtype: _Wildtype,
-) -> Array:
-    """`z_i - z_w` `[B, H]` from the wildtype's sums, or a template's, and what genotypes change."""
-    if gate.changed is None:
-        moved = _by_deletion(values.columns[:, 0], genes, wildtype)
+@jax.custom_vjp
+def _corrected_offsets(states: _States, wildtype: _Wildtype, place: _Place) -> Array:
+    """`z_i - z_w` `[B, H]` from the wildtype's sums, or a template's, and what genotypes change.
+
+    The derivative is written down because what genotypes pooled from their own rows add to it is added in
+    place: a term of its own would be as many zeros as there are rows, mostly for nobody.
+    """
+    return _anew_where_lost(states, wildtype, place, *_corrected(states, wildtype, place))
+
+
+def _corrected(states: _States, wildtype: _Wildtype, place: _Place) -> tuple[Array, Array]:
+    """The offsets `[B, H]`, 0 where too little of the attention is left, and where that is `[B]`."""
+    if place.rows is None:
+        moved = _by_deletion(states.values[:, 0], place.genes, wildtype)
     else:
-        moved = _by_changed_rows(gate, values, keep.shape[1] - 1, shared, wildtype)
-    lost = lax.stop_gradient(moved.left < LEFT * moved.mass)  # [B]
-    offset = moved.offset / jnp.where(lost, 1, moved.left)[:, None]
-    states = _States(gate.columns, values.columns, gate.changed, values.changed)
-    anew = _offsets_anew(states, wildtype.z, _Place(keep, gate.rows, shared), lost)
-    return jnp.where(lost[:, None], anew, offset)
+        moved = _by_changed_rows(states, place, wildtype)
+    lost = lax.stop_gradient(moved.left < LEFT * moved.mass)[:, None]
+    return jnp.where(lost, 0, moved.offset / jnp.where(lost, 1, moved.left[:, None])), lost[:, 0]
+
+
+def _anew_where_lost(
+    states: _States, wildtype: _Wildtype, place: _Place, offset: Array, lost: Array
+) -> Array:
+    num_genes = states.gate.shape[0]
+
+    def turn(genotype: Array, total: Array) -> Array:
+        row, kept = place.of(genotype, num_genes)
+        return total.at[genotype].set(_offset(*_own_rows(states, genotype, row), wildtype.z, kept))
+
+    return add_for_each(lost, turn, offset)
+
+
+def _forward(states: _States, wildtype: _Wildtype, place: _Place) -> tuple[Array, tuple]:
+    offset, pull, lost = jax.vjp(lambda *x: _corrected(*x, place), states, wildtype, has_aux=True)
+    return _anew_where_lost(states, wildtype, place, offset, lost), (pull, lost, states, wildtype, place)
+
+
+def _backward(saved: tuple, cotangent: Array) -> tuple[_States, _Wildtype, None]:
+    pull, lost, states, wildtype, place = saved
+    dstates, dwildtype = pull(cotangent)
+    num_genes = states.gate.shape[0]
+
+    def turn(genotype: Array, total: tuple[_States, Array]) -> tuple[_States, Array]:
+        row, kept = place.of(genotype, num_genes)
+        _, pull_one = jax.vjp(
+            lambda states, z_w: _offset(*_own_rows(states, genotype, row), z_w, kept), states, wildtype.z
+        )
+        return jax.tree.map(jnp.add, total, pull_one(cotangent[genotype]))
+
+    dstates, dz_w = add_for_each(lost, turn, (dstates, dwildtype.z))
+    return dstates, dwildtype._replace(z=dz_w), None
+
+
+_corrected_offsets.defvjp(_forward, _backward)
 
 
 def _by_deletion(values: Array, genes: Array, wildtype: _Wildtype) -> _Moved:
@@ -118,17 +182,15 @@ def _by_deletion(values: Array, genes: Array, wildtype: _Wildtype) -> _Moved:
     return _Moved(left, -lost[:, 1:], jnp.broadcast_to(wildtype.norm, left.shape))
 
 
-def _by_changed_rows(
-    gate: NodeStates, values: NodeStates, batch_size: int, shared: SharedDeletions | None, wildtype: _Wildtype
-) -> _Moved:
-    rows = gate.rows
-    weight = jnp.exp(jnp.minimum(gate.columns - wildtype.top, HIGHEST))  # [N, C]
-    column = gate.column_of_row(weight.shape[1])
+def _by_changed_rows(states: _States, place: _Place, wildtype: _Wildtype) -> _Moved:
+    rows, shared, batch_size = place.rows, place.shared, place.genes.shape[0]
+    weight = jnp.exp(jnp.minimum(states.gate - wildtype.top, HIGHEST))  # [N, C]
+    column = jnp.minimum(1 + rows.genotype, weight.shape[1] - 1)
     pooled = rows.live & ~rows.deleted
-    relative = jnp.where(pooled, gate.changed - wildtype.top, 0)
+    relative = jnp.where(pooled, states.changed_gate - wildtype.top, 0)
     new = jnp.where(pooled, jnp.exp(jnp.minimum(relative, HIGHEST)), 0)  # [R]
     old = jnp.where(rows.live, weight[rows.gene, column], 0)
-    own, template = values.changed - wildtype.z, values.columns[rows.gene, column] - wildtype.z
+    own, template = states.changed_values - wildtype.z, states.values[rows.gene, column] - wildtype.z
     mass = jnp.where(relative > HIGHEST, jnp.inf, new)
     terms = new[:, None] * own - old[:, None] * template  # [R, H]
     terms = jnp.concatenate([lax.stop_gradient(mass)[:, None], (new - old)[:, None], terms], axis=1)
@@ -141,9 +203,9 @@ def _by_changed_rows(
         return _Moved(left + wildtype.norm, offset, mass + wildtype.norm)
     # Templates of their own have moved from the wildtype already.
     norm = weight[:, 1:].sum(axis=0)  # [1 or B]
-    centred = values.columns - wildtype.z  # [N, C, H]
+    centred = states.values - wildtype.z  # [N, C, H]
     moves = (weight[..., None] * centred - (weight[:, :1, None] * centred[:, :1])).sum(axis=0)[1:]
-    highest = jnp.where(gate.columns[:, 1:].max(axis=0) > wildtype.top + HIGHEST, jnp.inf, norm)
+    highest = jnp.where(states.gate[:, 1:].max(axis=0) > wildtype.top + HIGHEST, jnp.inf, norm)
     return _Moved(left + norm, offset + moves, mass + jnp.maximum(lax.stop_gradient(highest), wildtype.norm))
 
 
@@ -163,40 +225,6 @@ def _sum_of_deletions(terms: Array, owner: Array, batch_size: int, shared: Share
     return jnp.concatenate([mass, (singles + virtual[d:] - said)[:, 1:]], axis=1)
 
 
-class _States(NamedTuple):
-    """Gate and values of the wildtype or of templates, and of changed rows if there are any."""
-
-    gate: Array  # [N, C]
-    values: Array  # [N, C, H]
-    changed_gate: Array | None  # [R]
-    changed_values: Array | None  # [R, H]
-
-
-class _Place(NamedTuple):
-    """Which rows are whose."""
-
-    keep: Array  # [N, 1 + B]
-    rows: ChangedRows | None
-    shared: SharedDeletions | None
-
-    def rows_of(self, genotype: Array) -> Array | None:
-        """Which changed row each gene of a genotype has: `[N]`."""
-        if self.rows is None:
-            return None
-        return row_of_gene(self.rows, self.shared, genotype, self.keep.shape[0])
-
-
-@jax.custom_vjp
-def _offsets_anew(states: _States, z_w: Array, place: _Place, wanted: Array) -> Array:
-    """`z_i - z_w` `[B, H]` of the wanted genotypes `[B]`, one after the other from their own rows; else 0."""
-
-    def offset(genotype: Array) -> Array:
-        own = _own_rows(states, genotype, place.rows_of(genotype))
-        return _offset(*own, z_w, place.keep[:, 1 + genotype] > 0)
-
-    return for_each(wanted, offset, jnp.zeros((wanted.shape[0], z_w.shape[0]), z_w.dtype))
-
-
 def _own_rows(states: _States, genotype: Array, row: Array | None) -> tuple[Array, Array]:
     """`[N]` and `[N, H]`."""
     gate = rows_of_genotype(states.gate, states.changed_gate, row, genotype)
@@ -209,24 +237,3 @@ def _offset(gate: Array, values: Array, z_w: Array, kept: Array) -> Array:
     top = jnp.where(jnp.isfinite(top), top, 0)  # a genotype without a kept gene pools to 0
     weight = jnp.where(kept, jnp.exp(jnp.where(kept, gate - top, 0)), 0)
     return ((weight[:, None] * (values - z_w)).sum(axis=0) - GUARD * z_w) / (weight.sum() + GUARD)
-
-
-def _forward(states: _States, z_w: Array, place: _Place, wanted: Array) -> tuple[Array, tuple]:
-    return _offsets_anew(states, z_w, place, wanted), (states, z_w, place, wanted)
-
-
-def _backward(saved: tuple, cotangent: Array) -> tuple[_States, Array, None, None]:
-    states, z_w, place, wanted = saved
-
-    def turn(genotype: Array, total: tuple[_States, Array]) -> tuple[_States, Array]:
-        row, kept = place.rows_of(genotype), place.keep[:, 1 + genotype] > 0
-        _, pull = jax.vjp(
-            lambda states, z_w: _offset(*_own_rows(states, genotype, row), z_w, kept), states, z_w
-        )
-        return jax.tree.map(jnp.add, total, pull(cotangent[genotype]))
-
-    dstates, dz_w = add_for_each(wanted, turn, jax.tree.map(jnp.zeros_like, (states, z_w)))
-    return dstates, dz_w, None, None
-
-
-_offsets_anew.defvjp(_forward, _backward)
