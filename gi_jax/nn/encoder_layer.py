@@ -15,12 +15,12 @@ from jax.ad_checkpoint import checkpoint_name
 from gi_jax.config import GeneEncoderConfig
 from gi_jax.data.networks import Adjacency, CellGraph
 from gi_jax.nn.gatv2 import GATv2, GATv2Parameters, gatv2
-from gi_jax.nn.gin import GIN, GINParameters, gin_aggregate, gin_mlp
+from gi_jax.nn.gin import GIN, GINParameters, gin_aggregate, gin_aggregate_shared, gin_mlp
 from gi_jax.nn.graph_aggregation import CrossAttention, PairwiseInteraction
 from gi_jax.nn.mlp import ACTIVATIONS, DropoutKeys, drop_rows
 from gi_jax.nn.norms import Norm, NormParameters, normalise
 from gi_jax.ops.changed_rows import BatchChange, ChangedRows, NetworkChange
-from gi_jax.ops.genotype_rows import LEFT, find_rows, rows_anew
+from gi_jax.ops.genotype_rows import LEFT, rows_anew
 from gi_jax.ops.node_states import NodeStates
 from gi_jax.ops.norm import Moments, RowSelection
 from gi_jax.ops.segment import segment_sum
@@ -82,7 +82,7 @@ class EncoderLayer(nn.Module):
 
         def sums(own: GINParameters, turn: Array) -> NodeStates:
             # Kept for the backward pass, which computes the rest of the branch again.
-            received = gin_aggregate(OneOf(networks, turn), own.eps, states, keep, None)
+            received = gin_aggregate(OneOf(networks, turn), own.eps, states, keep)
             return received.map(partial(checkpoint_name, name=AGGREGATED))
 
         def transform(branch: Branch, x: NodeStates) -> tuple[NodeStates, Moments | None]:
@@ -94,7 +94,6 @@ class EncoderLayer(nn.Module):
             return drop_rows(x.map(act), self.dropout, branch.keys[-1]), moments
 
         present = tuple(i for i, name in enumerate(self.graph_names) if name in graph)
-        changes = [change and change.networks[graph.names.index(self.graph_names[i])] for i in present]
         branches = [
             Branch(
                 *(jax.tree.map(lambda a: a[i], p) for p in (parameters, norm_parameters)),  # noqa: B023
@@ -116,12 +115,10 @@ class EncoderLayer(nn.Module):
             rows = states.columns
             outputs, wildtypes, moments = _in_turn(transform, take, branches, turns, rows, summed, self.remat)
         else:
-            transformed = [
-                transform(
-                    branch, gin_aggregate(network, branch.convolution.eps, states, keep, lost, change.genes)
-                )
-                for branch, network, lost in zip(branches, networks, changes, strict=True)
-            ]
+            changes = tuple(change.networks[graph.names.index(self.graph_names[i])] for i in present)
+            own = change._replace(networks=changes)
+            received = gin_aggregate_shared(networks, [b.convolution.eps for b in branches], states, own)
+            transformed = [transform(branch, x) for branch, x in zip(branches, received, strict=True)]
             outputs, moments = zip(*transformed, strict=True)
             wildtypes = [output.wildtype for output in outputs]
             outputs = (_sum if summed else _stack)(outputs, changes, change.union)
@@ -202,7 +199,7 @@ def _in_turn(
     return NodeStates(outputs), outputs[:, :, 0], moments
 
 
-def _sum(outputs: Sequence[NodeStates], changes: list[NetworkChange], union: ChangedRows) -> NodeStates:
+def _sum(outputs: Sequence[NodeStates], changes: Sequence[NetworkChange], union: ChangedRows) -> NodeStates:
     columns = sum(output.columns for output in outputs)
     # Every network adds the difference of its changed rows to the sum of the templates.
     difference = jnp.concatenate([output.difference() for output in outputs])  # [sum of R_g, H]
@@ -215,19 +212,33 @@ def _sum(outputs: Sequence[NodeStates], changes: list[NetworkChange], union: Cha
     total = template + shift
     before = jnp.maximum(_largest(template, union.live), replaced)
     lost = union.live & (_largest(total, union.live) < LEFT * before)
-    held = [(jax.lax.stop_gradient((output.columns, output.changed)), output.rows) for output in outputs]
+    held = [jax.lax.stop_gradient((output.columns, output.changed)) for output in outputs]
 
     def anew(places: Array) -> Array:
         gene, genotype = (a.at[places].get(mode="fill", fill_value=0) for a in (union.gene, union.genotype))
         parts = []
-        for (columns, changed), rows in held:
-            place = find_rows(rows, genotype, gene, columns.shape[0])
+        for (columns, changed), place in zip(held, _rows_of_union(changes, union, places), strict=True):
             template = columns[gene, jnp.minimum(1 + genotype, columns.shape[1] - 1)]
             there = (place < changed.shape[0])[:, None]
             parts.append(jnp.where(there, changed.at[place].get(mode="clip"), template))
         return sum(parts)
 
-    return NodeStates(columns, rows_anew(total, lost, anew), union)
+    return NodeStates(columns, *rows_anew([total], [lost], anew), union)
+
+
+def _rows_of_union(changes: Sequence[NetworkChange], union: ChangedRows, places: Array) -> list[Array]:
+    """Each network's row at the places of the union, `[K]`; the number of its rows where it has none."""
+    size = union.gene.shape[0]
+    rows = [jnp.arange(len(change.source), dtype=jnp.int32) for change in changes]
+    at = [
+        jnp.where(change.rows.live, g * size + change.union_row, len(changes) * size)
+        for g, change in enumerate(changes)
+    ]
+    nowhere = jnp.full(len(changes) * size, jnp.iinfo(jnp.int32).max)
+    found = (
+        nowhere.at[jnp.concatenate(at)].set(jnp.concatenate(rows), mode="drop").reshape(len(changes), size)
+    )
+    return list(found.at[:, places].get(mode="clip"))
 
 
 def _largest(x: Array, live: Array) -> Array:
@@ -235,7 +246,7 @@ def _largest(x: Array, live: Array) -> Array:
     return jnp.where(live, jnp.abs(jax.lax.stop_gradient(x)).max(axis=1), 0)
 
 
-def _stack(outputs: Sequence[NodeStates], changes: list[NetworkChange], union: ChangedRows) -> NodeStates:
+def _stack(outputs: Sequence[NodeStates], changes: Sequence[NetworkChange], union: ChangedRows) -> NodeStates:
     """All networks along a leading axis: columns `[G, N, C, H]`, changed rows `[G, R, H]`."""
     columns = jnp.stack([output.columns for output in outputs])
     changed = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from flax import linen as nn
@@ -9,7 +10,7 @@ from jax import Array
 
 from gi_jax.data.networks import Adjacency
 from gi_jax.nn.mlp import ACTIVATIONS, Linear, LinearParameters, drop_rows
-from gi_jax.ops.changed_rows import NetworkChange
+from gi_jax.ops.changed_rows import BatchChange
 from gi_jax.ops.kept_messages import kept_messages
 from gi_jax.ops.node_states import NodeStates
 from gi_jax.ops.spmm import OneOf, masked_spmm, spmm
@@ -52,34 +53,42 @@ class GIN(nn.Module):
 
 
 def gin_aggregate(
-    adjacency: Adjacency | OneOf,
-    eps: Array,
-    states: NodeStates,
-    keep: Array | None,
-    change: NetworkChange | None,
-    genes: Array | None = None,
+    adjacency: Adjacency | OneOf, eps: Array, states: NodeStates, keep: Array | None
 ) -> NodeStates:
     """`(1 + eps) x + sum of the messages over kept edges` for the wildtype and every genotype.
 
-    With `change`, the input is one column that all genotypes share (the first layer): one sparse
-    product of width H gives the template and the changed rows are corrected by the messages they
-    lose; a deleted gene receives nothing. Without it, one sparse product of width (1 + B) H.
+    One sparse product of width (1 + B) H.
 
     Args:
-      states: dense, `[N, 1 + B, H]`, or a shared column `[N, 1, H]`.
-      keep: `[N, 1 + B]`, needed for dense states.
-      change, genes: the rows of the network that the batch changes, and the deletions `[V, S]` that the
-        genotypes of these rows have.
+      states: dense, `[N, 1 + B, H]`.
+      keep: `[N, 1 + B]`.
     """
     x = states.columns
-    own = (1 + eps).astype(x.dtype)
-    if change is None:
-        return NodeStates(own * x + masked_spmm(adjacency, x, keep))
-    shared = x[:, 0]  # [N, H]
-    messages = spmm(adjacency, shared)  # [N, H]
-    kept = own * shared[change.rows.gene]  # [R_g, H]
-    changed = kept + kept_messages(change, adjacency, genes, shared, messages, kept)
-    return NodeStates((own * shared + messages)[:, None], changed, change.rows)
+    return NodeStates((1 + eps).astype(x.dtype) * x + masked_spmm(adjacency, x, keep))
+
+
+def gin_aggregate_shared(
+    networks: Sequence[Adjacency], eps: Sequence[Array], states: NodeStates, change: BatchChange
+) -> list[NodeStates]:
+    """What `gin_aggregate` says for each of G networks, where all genotypes have the same input.
+
+    So it is in the first layer: one sparse product of width H gives the template, and the changed rows
+    are corrected by the messages they lose; a deleted gene receives nothing.
+
+    Args:
+      eps: G times [].
+      states: the shared column `[N, 1, H]`.
+      change: the rows that the batch changes, G networks.
+    """
+    x = states.columns[:, 0]  # [N, H]
+    messages = [spmm(network, x) for network in networks]  # [N, H] each
+    scale = [(1 + own).astype(x.dtype) for own in eps]
+    own = [s * x[network.rows.gene] for s, network in zip(scale, change.networks, strict=True)]  # [R_g, H]
+    kept = kept_messages(change, networks, x, messages, own)
+    return [
+        NodeStates((scale[g] * x + messages[g])[:, None], own[g] + kept[g], change.networks[g].rows)
+        for g in range(len(networks))
+    ]
 
 
 def gin_mlp(

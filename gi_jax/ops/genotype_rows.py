@@ -9,11 +9,12 @@ what is there, without a subtraction.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from gi_jax.ops.changed_rows import ChangedRows, SharedDeletions
@@ -93,17 +94,32 @@ def with_value(x: Array, value: Array) -> Array:
 with_value.defvjp(lambda x, value: (value, None), lambda _, cotangent: (cotangent, None))
 
 
-def rows_anew(x: Array, wanted: Array, make: Callable[[Array], Array]) -> Array:
-    """`x` `[R, H]` with `make(rows)` `[K, H]` in place of the wanted rows, `[R]` bool; its derivative stays.
+def rows_anew(
+    arrays: Sequence[Array], wanted: Sequence[Array], make: Callable[[Array], Array]
+) -> list[Array]:
+    """Arrays `[R_g, H]` with rows formed anew in place of the wanted ones, `[R_g]` bool; derivatives stay.
 
-    It goes through the wanted rows in blocks of K; `make`, not differentiated, gets numbers of rows, R
-    for padding.
+    One loop for all arrays, which is compiled once, goes through the wanted rows in blocks of K.
+
+    Args:
+      make: rows `[K, H]` from their places in all arrays one after the other, `[K]`, the sum of R_g for
+        padding. Not differentiated.
     """
+    ends = np.cumsum([len(x) for x in arrays])
 
-    def turn(carry: tuple[Array, Array]) -> tuple[Array, Array]:
+    def turn(carry: tuple[Array, list[Array]]) -> tuple[Array, list[Array]]:
         left, done = carry
-        number = jnp.cumsum(left, dtype=jnp.int32)  # here, so that it costs nothing where nobody is wanted
-        rows = jnp.searchsorted(number, 1 + jnp.arange(BLOCK, dtype=jnp.int32))
-        return left & (number > BLOCK), done.at[rows].set(make(rows).astype(done.dtype), mode="drop")
+        places = jnp.nonzero(left, size=BLOCK, fill_value=len(left))[0].astype(jnp.int32)
+        rows = make(places)
 
-    return with_value(x, jax.lax.while_loop(_any_left, turn, (wanted, jax.lax.stop_gradient(x)))[1])
+        def put(x: Array, start: int) -> Array:
+            own = jnp.where(places < start, len(x), places - start)  # a negative place counts from the end
+            return x.at[own].set(rows.astype(x.dtype), mode="drop")
+
+        return left.at[places].set(False, mode="drop"), [
+            put(x, int(end) - len(x)) for x, end in zip(done, ends, strict=True)
+        ]
+
+    held = [jax.lax.stop_gradient(x) for x in arrays]
+    _, values = jax.lax.while_loop(_any_left, turn, (jnp.concatenate(wanted), held))
+    return [with_value(x, value) for x, value in zip(arrays, values, strict=True)]

@@ -22,7 +22,7 @@ import jax.numpy as jnp
 from flax import struct
 from jax import Array
 
-from gi_jax.ops.genotype_rows import LEFT, for_each, row_of_gene, rows_of_genotype, with_value
+from gi_jax.ops.genotype_rows import LEFT, for_each, with_value
 from gi_jax.ops.node_states import NodeStates
 from gi_jax.ops.segment import segment_sum
 
@@ -93,8 +93,10 @@ def _corrected_means(states: NodeStates, mean: Array, batch_size: int) -> Array:
     held = jax.lax.stop_gradient((states.columns, states.changed))
 
     def anew(genotype: Array) -> Array:
-        row = row_of_gene(rows, None, genotype, n)
-        return rows_of_genotype(*held, row, genotype).mean(axis=0)
+        columns, changed = held
+        column = columns[:, jnp.minimum(1 + genotype, columns.shape[1] - 1)]
+        gene = jnp.where(rows.genotype == genotype, rows.gene, n)
+        return column.at[gene].set(changed, mode="drop").mean(axis=0)
 
     corrected = mean[own] + shift
     return with_value(corrected, jnp.where(lost[:, None], for_each(lost, anew, shift), corrected))

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
-from gi_jax.nn.gin import gin_aggregate
+from gi_jax.nn.gin import gin_aggregate, gin_aggregate_shared
 from gi_jax.nn.graph_aggregation import PairwiseInteraction
 from gi_jax.nn.mlp import ACTIVATIONS, Linear
 from gi_jax.nn.norms import NormParameters, normalise
@@ -107,17 +107,17 @@ class _Classes:
     def _aggregation(self, first: bool, g: int) -> tuple[float, float, float]:
         h, n = self.config.hidden_channels, self.num_genes
         columns = 1 if first else 1 + self.batch
-        changes = self.change.networks if first else (None,) * g
 
         def function(x: Array, fixed: Any) -> list[NodeStates]:
-            graph, changes, keep = fixed
-            sums = [
-                gin_aggregate(network, jnp.zeros(()), NodeStates(x), keep, change)
-                for network, change in zip(graph.networks, changes, strict=True)
-            ]
+            graph, change, keep = fixed
+            states, eps = NodeStates(x), [jnp.zeros(())] * g
+            if first:
+                sums = gin_aggregate_shared(graph.networks, eps, states, change)
+            else:
+                sums = [gin_aggregate(*own, states, keep) for own in zip(graph.networks, eps, strict=True)]
             return [(s.columns, s.changed) for s in sums]
 
-        seconds = _both_passes(function, self._random(n, columns, h), (self.graph, changes, self.keep))
+        seconds = _both_passes(function, self._random(n, columns, h), (self.graph, self.change, self.keep))
         edges = sum(network.num_edges for network in self.graph.networks)
         width = columns * h
         return seconds, 2 * 2 * edges * width, 2 * FLOAT * (2 * g * n * width + edges)
