@@ -15,7 +15,7 @@ from gi_jax.config.schema import build
 from gi_jax.data.genotypes import genotype_batch
 from gi_jax.data.networks import cell_graph
 from gi_jax.errors import GiJaxError
-from gi_jax.models import build_model
+from gi_jax.models.neural import build_model
 
 # The constructors of torchcell assume these where an argument is left out.
 ORIGINAL_DEFAULTS: dict[str, Any] = {"dropout": 0.0, "norm": "layer", "activation": "relu"}

@@ -12,7 +12,7 @@ from conversion.convert import convert as convert_model
 from conversion.golden import GoldenCase, Weights, read_meta
 from conversion.resolve import read_stated
 from conversion.verify import ArrayResult, first_difference, verify_case
-from gi_jax.config.checks import one_of
+from gi_jax.checks import one_of
 from gi_jax.errors import GiJaxError
 from gi_jax.options import check_devices, path
 from gi_jax.terminal import make_console

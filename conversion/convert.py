@@ -16,8 +16,8 @@ from conversion.to_torch import to_torch
 from gi_jax.data.gene_list import GeneList, load_gene_list
 from gi_jax.data.transforms import LabelTransform
 from gi_jax.errors import GiJaxError
+from gi_jax.experiment.bundle import ModelBundle, load_bundle, save_bundle
 from gi_jax.files import check_folder, read_text, write_text
-from gi_jax.predict.bundle import ModelBundle, load_bundle, save_bundle
 
 # Beside the model: what PyTorch's state dict holds and no computation uses.
 TORCH = "torch.json"

@@ -27,9 +27,9 @@ from gi_jax.data.genotypes import GenotypeBatch, genotype_batch
 from gi_jax.data.networks import CellGraph, cell_graph
 from gi_jax.errors import GiJaxError
 from gi_jax.files import read_text
-from gi_jax.models.row_needs import changed_row_needs
+from gi_jax.models.neural.row_needs import changed_row_needs
+from gi_jax.models.weights import first_line
 from gi_jax.ops.spmm import with_backend
-from gi_jax.predict.weights import first_line
 
 Arrays = dict[str, np.ndarray]
 # A case runs once, on small arrays: compiling is all that costs.

@@ -12,7 +12,7 @@ from gi_jax.data.genotypes import GenotypeBatch
 from gi_jax.data.networks import CellGraph
 from gi_jax.losses import log_cosh
 from gi_jax.losses.dango import alpha_schedule, dango_loss, mean_reconstruction_loss
-from gi_jax.models import DangoOutput, GeneInteractionOutput
+from gi_jax.models.neural import DangoOutput, GeneInteractionOutput
 from gi_jax.ops.node_states import NodeStates
 
 SCORES = (

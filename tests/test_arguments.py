@@ -10,8 +10,8 @@ from gi_jax.arguments import as_sequence
 from gi_jax.config import RunConfig, load_config
 from gi_jax.data import NetworkSource, load_dataset, load_gene_list, load_networks
 from gi_jax.data.genotype_table import GenotypeTable
-from gi_jax.models.baselines import fit_baselines
-from gi_jax.train.experiment import load_experiment
+from gi_jax.experiment.experiment import load_experiment
+from gi_jax.models.closed_form import fit_baselines
 
 
 def test_one_thing_is_a_list_of_it() -> None:

@@ -121,7 +121,7 @@ def test_a_screen_that_is_interrupted_keeps_what_it_found(
         raise KeyboardInterrupt
 
     run = Screen.run
-    monkeypatch.setattr("gi_jax.predict.screen.SIDE", 4)
+    monkeypatch.setattr("gi_jax.models.neural.screening.SIDE", 4)
     monkeypatch.setattr(Screen, "run", two_tiles)
     code, _, err = gi_jax(capfd, monkeypatch, "screen", trained, "--out", tmp_path / "screen.tsv")
     assert code == 130

@@ -13,9 +13,9 @@ import pytest
 
 from gi_jax.cli import main
 from gi_jax.config import RunConfig
+from gi_jax.runs import run as train_run
+from gi_jax.runs.run import train
 from gi_jax.terminal import make_console
-from gi_jax.train import run as train_run
-from gi_jax.train.run import train
 
 TINY = str(Path(__file__).parents[1] / "configs" / "tiny.yaml")
 REPORT = ("evaluation.tsv", "predictions.tsv", "report.png", "report.html")

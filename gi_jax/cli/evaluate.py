@@ -10,19 +10,19 @@ import typer
 
 from gi_jax.cli.setting import CONSOLE, use_compilation_cache
 from gi_jax.config.paths import check_files
-from gi_jax.data.genotype_files import load_genotypes
+from gi_jax.data.formats.genotype_files import load_genotypes
 from gi_jax.data.genotype_filter import GenotypeFilter
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.data.splits import load_split
+from gi_jax.evaluate.evaluation import evaluate as evaluate_table
+from gi_jax.evaluate.evaluation import print_evaluation
+from gi_jax.experiment.bundle import CONFIG, load_bundle
+from gi_jax.experiment.experiment import load_experiment
+from gi_jax.models.weights import read_best_record
 from gi_jax.options import check_devices, path
-from gi_jax.predict.bundle import CONFIG, load_bundle
 from gi_jax.predict.predictor import Predictor
-from gi_jax.predict.weights import read_best_record
-from gi_jax.train.evaluation import evaluate as evaluate_table
-from gi_jax.train.evaluation import print_evaluation
-from gi_jax.train.experiment import load_experiment
-from gi_jax.train.resume import check_same_data, check_same_genes
-from gi_jax.train.run import SPLIT, check_report, write_report
+from gi_jax.runs.resume import check_same_data, check_same_genes
+from gi_jax.runs.run import SPLIT, check_report, write_report
 
 
 def evaluate(

@@ -10,15 +10,15 @@ import typer
 from rich.table import Table
 
 from gi_jax.cli.setting import CONSOLE, Overrides, read_config
-from gi_jax.models import num_parameters
+from gi_jax.experiment.bundle import member_of
+from gi_jax.experiment.experiment import Experiment, load_experiment
+from gi_jax.models.neural import num_parameters
 from gi_jax.options import check_devices, path
-from gi_jax.predict.bundle import member_of
+from gi_jax.runs.run import fresh_state
 from gi_jax.terminal import show_table
-from gi_jax.train.experiment import Experiment, load_experiment
 from gi_jax.train.memory import available_bytes, required_bytes
 from gi_jax.train.optimizer import make_optimizer
 from gi_jax.train.progress import Progress
-from gi_jax.train.run import fresh_state
 from gi_jax.train.stepper import Stepper
 
 

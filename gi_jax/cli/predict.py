@@ -12,11 +12,11 @@ import typer
 from gi_jax.cli.score_table import score_table
 from gi_jax.cli.setting import ERRORS, use_compilation_cache
 from gi_jax.config.paths import check_files
-from gi_jax.data.genotype_files import genotypes_from_names, load_query_genotypes
+from gi_jax.data.formats.genotype_files import genotypes_from_names, load_query_genotypes
 from gi_jax.errors import GiJaxError
+from gi_jax.experiment.bundle import CONFIG, load_bundle
 from gi_jax.files import check_writable, write_text
 from gi_jax.options import check_devices, path
-from gi_jax.predict.bundle import CONFIG, load_bundle
 from gi_jax.predict.predictor import Predictor, mean_and_spread
 from gi_jax.terminal import Listener
 

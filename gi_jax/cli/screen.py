@@ -14,17 +14,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from gi_jax.cli.score_table import score_table
 from gi_jax.cli.setting import ERRORS, use_compilation_cache
 from gi_jax.config.paths import check_files
+from gi_jax.data.formats.genotype_files import load_genotypes
 from gi_jax.data.gene_list import load_gene_list
-from gi_jax.data.genotype_files import load_genotypes
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.errors import GiJaxError
+from gi_jax.experiment.bundle import CONFIG, load_bundle
+from gi_jax.experiment.experiment import genotype_filter
 from gi_jax.files import check_writable, write_text
 from gi_jax.options import check_devices, path, whole_number
-from gi_jax.predict.bundle import CONFIG, load_bundle
 from gi_jax.predict.predictor import Predictor
 from gi_jax.predict.screen import Screen
-from gi_jax.train.experiment import genotype_filter
-from gi_jax.train.resume import check_same_scores
+from gi_jax.runs.resume import check_same_scores
 
 
 def screen(

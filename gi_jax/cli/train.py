@@ -11,9 +11,9 @@ import typer
 from gi_jax.cli.setting import CONSOLE, Overrides, read_config
 from gi_jax.config.paths import check_files
 from gi_jax.options import check_devices, path, whole_number
+from gi_jax.runs.run import PREDICTIONS, REPORT
+from gi_jax.runs.run import train as train_run
 from gi_jax.train.processes import is_first, start_processes
-from gi_jax.train.run import PREDICTIONS, REPORT
-from gi_jax.train.run import train as train_run
 
 
 def train(

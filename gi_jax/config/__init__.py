@@ -10,14 +10,10 @@ from gi_jax.config.data import (
     TransformsConfig,
 )
 from gi_jax.config.load import LoadedConfig, load_config, parse_config, to_yaml
-from gi_jax.config.model import (
-    GeneEncoderConfig,
-    GraphAggregationConfig,
-    LocalPredictorConfig,
-    ModelConfig,
-)
 from gi_jax.config.run import EarlyStoppingConfig, RunConfig, TrainerConfig
 from gi_jax.config.task import LrSchedulerConfig, OptimizerConfig, RegressionTaskConfig
+from gi_jax.models.neural.options import ModelConfig
+from gi_jax.nn.options import GeneEncoderConfig, GraphAggregationConfig, LocalPredictorConfig
 
 __all__ = [
     "CellDatasetConfig",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from gi_jax.config.checks import at_least, one_of
+from gi_jax.checks import at_least, one_of
 from gi_jax.data.splits import KINDS as SPLIT_KINDS
 from gi_jax.data.transforms import KINDS as LABEL_TRANSFORMS
 from gi_jax.errors import GiJaxError

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from gi_jax.config.checks import at_least, one_of
+from gi_jax.checks import at_least, one_of
 from gi_jax.config.data import CellDatasetConfig, DataConfig, DataModuleConfig, TransformsConfig
-from gi_jax.config.model import ModelConfig
 from gi_jax.config.task import RegressionTaskConfig
 from gi_jax.errors import GiJaxError
+from gi_jax.models.neural.options import ModelConfig
 
 PRECISIONS = {"32": "32", "32-true": "32", "bf16": "bf16", "bf16-mixed": "bf16"}
 AGGREGATION_BACKENDS = ("auto", "bcsr", "segment", "dense")

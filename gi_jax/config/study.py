@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from gi_jax.config.checks import one_of
+from gi_jax.checks import one_of
 from gi_jax.config.load import build_from_yaml, read_text
 from gi_jax.data.splits import KINDS as SPLIT_KINDS
 from gi_jax.errors import GiJaxError

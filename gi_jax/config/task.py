@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 
-from gi_jax.config.checks import at_least, one_of
+from gi_jax.checks import at_least, one_of
 from gi_jax.errors import GiJaxError
 from gi_jax.losses import LOSSES
 

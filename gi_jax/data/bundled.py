@@ -6,8 +6,8 @@ import difflib
 from functools import cache
 from pathlib import Path
 
+from gi_jax.data.formats.tables import read_table
 from gi_jax.data.gene_list import GeneList, load_gene_list
-from gi_jax.data.tables import read_table
 from gi_jax.errors import GiJaxError
 
 YEAST = Path(__file__).parent / "yeast"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from gi_jax.arguments import as_sequence
 from gi_jax.data.bundled import bundled_gene_list
+from gi_jax.data.formats.genotype_files import load_genotypes
+from gi_jax.data.formats.network_files import NetworkSource, load_networks
 from gi_jax.data.gene_list import GeneList, load_gene_list
-from gi_jax.data.genotype_files import load_genotypes
 from gi_jax.data.genotype_filter import NO_FILTER, GenotypeFilter
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.data.load_report import LoadReport, SourceReport
-from gi_jax.data.network_files import NetworkSource, load_networks
 from gi_jax.data.networks import CellGraph
 
 

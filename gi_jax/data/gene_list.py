@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from gi_jax.data.tables import read_lines
+from gi_jax.data.formats.tables import read_lines
 from gi_jax.errors import GiJaxError
 
 # How tables call a column of genes, blanks and `_` taken out.

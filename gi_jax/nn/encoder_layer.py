@@ -12,13 +12,13 @@ from flax import linen as nn
 from jax import Array
 from jax.ad_checkpoint import checkpoint_name
 
-from gi_jax.config import GeneEncoderConfig
 from gi_jax.data.networks import Adjacency, CellGraph
 from gi_jax.nn.gatv2 import GATv2, GATv2Parameters, gatv2
 from gi_jax.nn.gin import GIN, GINParameters, gin_aggregate, gin_aggregate_shared, gin_mlp
 from gi_jax.nn.graph_aggregation import CrossAttention, PairwiseInteraction
 from gi_jax.nn.mlp import ACTIVATIONS, DropoutKeys, drop_rows
 from gi_jax.nn.norms import Norm, NormParameters, normalise
+from gi_jax.nn.options import GeneEncoderConfig
 from gi_jax.ops.changed_rows import BatchChange, ChangedRows, NetworkChange
 from gi_jax.ops.genotype_rows import LEFT, rows_anew
 from gi_jax.ops.node_states import NodeStates

@@ -1,7 +1,6 @@
-"""Trained models at work: loading, predicting, sharing."""
+"""Trained models at work: predictions and screens."""
 
-from gi_jax.predict.bundle import ModelBundle, load_bundle, save_bundle
 from gi_jax.predict.predictor import Predictor, load_model
 from gi_jax.predict.screen import Screen
 
-__all__ = ["ModelBundle", "Predictor", "Screen", "load_bundle", "load_model", "save_bundle"]
+__all__ = ["Predictor", "Screen", "load_model"]

@@ -13,19 +13,19 @@ from flax import linen as nn
 from flax.traverse_util import flatten_dict
 
 from gi_jax.arguments import as_sequence
+from gi_jax.checks import one_of
 from gi_jax.config import RunConfig
-from gi_jax.config.checks import one_of
 from gi_jax.config.run import PRECISIONS
-from gi_jax.data.genotype_files import genotypes_from_names
+from gi_jax.data.formats.genotype_files import genotypes_from_names
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.data.genotypes import genotype_batch
 from gi_jax.data.networks import CellGraph
 from gi_jax.errors import GiJaxError
-from gi_jax.models import build_model
-from gi_jax.predict.bundle import ModelBundle, load_bundle
-from gi_jax.predict.cell import load_graph, network_fingerprints
-from gi_jax.predict.forward import TableForward
-from gi_jax.predict.precision import in_working_precision
+from gi_jax.experiment.bundle import ModelBundle, load_bundle
+from gi_jax.experiment.cell import load_graph, network_fingerprints
+from gi_jax.models.neural import build_model
+from gi_jax.models.neural.forward import TableForward
+from gi_jax.models.precision import in_working_precision
 
 Genotypes = str | Sequence[str | Sequence[str]]
 

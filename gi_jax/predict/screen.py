@@ -11,19 +11,10 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from gi_jax.data.genotypes import GenotypeBatch
 from gi_jax.errors import GiJaxError
-from gi_jax.models.row_needs import lists_changed_rows, shares_single_deletions
-from gi_jax.ops.capacity import room
-from gi_jax.ops.changed_rows import Capacity
-from gi_jax.predict.forward import forward_batch
+from gi_jax.models.neural.screening import NeuralScreen
 from gi_jax.predict.predictor import Predictor, mean_and_spread
-from gi_jax.predict.room import if_it_pays
-from gi_jax.predict.tiles import Tile, TileNeeds, tiles
 
-SIDE = 64  # of a tile, where its genotypes cost little beside its single deletions and the wildtype
-COMPUTED = 1 << 18  # changed rows that a tile may have, all networks and members together
-LISTED = 1 << 22  # receivers that a tile may look at
 MOST = 10**9  # genotypes of a screen: half a day at the rates of a small model
 
 
@@ -35,20 +26,10 @@ class Found(NamedTuple):
     std: np.ndarray | None  # [R] float64 over the members of an ensemble
 
 
-class Step(NamedTuple):
-    """One call of the compiled program."""
-
-    tile: Tile
-    batch_size: int
-    capacity: Capacity | None
-
-
 class Screen:
     """Predicts every genotype of `size` genes that can be made of some genes.
 
-    Genotypes are taken in tiles, rows of genes by columns of genes. A model of one layer with norm
-    statistics per node computes the rows that a single deletion changes once per tile, so that a
-    genotype costs the rows in which its deletions meet. Nothing is kept but the extremes.
+    Genotypes are taken in tiles, rows of genes by columns of genes. Nothing is kept but the extremes.
 
     Args:
       predictor: the trained model.
@@ -95,12 +76,16 @@ class Screen:
                 f"{len(pool):,} genes make {self.num_genotypes:,} genotypes of {size}, expected at most "
                 f"{MOST:,} in a screen; name fewer genes, or more that every genotype has"
             )
-        self._steps = self._plan(pool, free, np.array(fixed, np.int64))
+        bundle = predictor.bundle
+        batch_size = bundle.config.data_module.batch_size
+        self._screening = NeuralScreen(predictor.model, predictor.graph, batch_size, predictor.num_members)
+        self._steps = self._screening.plan(pool, free, np.array(fixed, np.int64))
         self._extremes = _Extremes(top)
 
     def run(self) -> Iterator[int]:
         """Predicts; yields, again and again, how many genotypes are done."""
-        started, done = map(self._start, self._steps), 0
+        variables, done = self.predictor.bundle.variables, 0
+        started = (self._screening.start(step, variables) for step in self._steps)
         waiting = deque(itertools.islice(started, 1))
         while waiting:  # the device computes one tile while the host looks at the one before
             waiting.extend(itertools.islice(started, 1))
@@ -110,48 +95,6 @@ class Screen:
     def found(self) -> Found:
         """The extremes of what has been predicted so far."""
         return self._extremes.found()
-
-    def _plan(self, pool: np.ndarray, free: int, fixed: np.ndarray) -> list[Step]:
-        graph, config = self.predictor.graph, self.predictor.model.config
-        shares = shares_single_deletions(config)
-        all_rows = config.num_layers > 0 and not shares
-        side = math.isqrt(self.predictor.bundle.config.data_module.batch_size) if all_rows else SIDE
-        if not lists_changed_rows(config):
-            return [Step(tile, side * side, None) for tile in tiles(pool, free, fixed, side, graph.num_genes)]
-        needs = TileNeeds(graph, share=shares)
-        # Genes with many edges come together, so that few tiles need much room.
-        pool = pool[np.argsort(needs.reach.bounds[pool].sum(axis=1), kind="stable")]
-        planned, most = [], {}
-        for tile in tiles(pool, free, fixed, side, graph.num_genes):
-            for part, need in _small_enough(tile, needs, COMPUTED // self.predictor.num_members):
-                # Tiles of like size and needs share a program: powers of 4 and of 8.
-                batch_size = 4 ** max(2, ((part.size - 1).bit_length() + 1) // 2) if shares else side * side
-                kind = batch_size, _computed(*need[:2]).bit_length() // 3
-                planned.append((part, kind))
-                before = most.get(kind, need)
-                most[kind] = tuple(np.maximum(a, b) for a, b in zip(before, need, strict=True))
-        rooms = {
-            kind: if_it_pays(room(need, singles, int(num_singles)), graph.num_genes, kind[0])
-            for kind, (need, singles, num_singles) in most.items()
-        }
-        return [Step(tile, kind[0], rooms[kind]) for tile, kind in planned]
-
-    def _start(self, step: Step) -> tuple[np.ndarray, jax.Array]:
-        """The genotypes of a step, and their labels as soon as they are there."""
-        genes, n = step.tile.genotypes(), self.predictor.graph.num_genes
-        filled = np.full((step.batch_size, genes.shape[1]), n, np.int32)
-        filled[: len(genes)] = genes
-        valid = np.arange(step.batch_size) < len(genes)
-        batch = GenotypeBatch(filled, (filled < n).sum(axis=1, dtype=np.int32), valid)
-        labels = forward_batch(
-            self.predictor.bundle.variables,
-            self.predictor.graph,
-            batch,
-            model=self.predictor.model,
-            capacity=step.capacity,
-            stacked=self.predictor.num_members > 1,
-        )
-        return genes, labels
 
     def _finish(self, genes: np.ndarray, labels: jax.Array) -> int:
         members = np.asarray(labels, np.float64).reshape(self.predictor.num_members, -1)[:, : len(genes)]
@@ -196,23 +139,6 @@ class _Extremes:
             order = np.concatenate([order[: self.top], order[-self.top :]])
             self.low, self.high = found.score[order[self.top - 1]], found.score[order[self.top]]
         self.parts, self.held = [jax.tree.map(lambda a: a[order], found)], len(order)
-
-
-def _small_enough(
-    tile: Tile, needs: TileNeeds, computed: int
-) -> Iterator[tuple[Tile, tuple[np.ndarray, np.ndarray, int]]]:
-    """A tile, or its parts, so that none has more rows than memory is meant for; and what each needs."""
-    need = needs(tile)
-    listed = (need[0] + need[1])[: len(need[0]) // 2].sum()
-    if tile.size == 1 or (_computed(*need[:2]) <= computed and listed <= LISTED):
-        yield tile, need
-    else:
-        for part in tile.parts():
-            yield from _small_enough(part, needs, computed)
-
-
-def _computed(need: np.ndarray, singles: np.ndarray) -> int:
-    return int((need + singles)[len(need) // 2 : -1].sum())
 
 
 def _names(genes: str | Sequence[str] | None) -> Sequence[str] | None:

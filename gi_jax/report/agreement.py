@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
+from gi_jax.evaluate.evaluation import MODEL, Evaluation
 from gi_jax.report.blocks import Section, Table, aligned, number, picture, scaled
 from gi_jax.report.interval import RESAMPLES, pearson_intervals
 from gi_jax.report.panels import frameless, measured_against_predicted, new_figure, shown_range
-from gi_jax.train.evaluation import MODEL, Evaluation
 
 
 def in_short(evaluation: Evaluation, split: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gi_jax.data.tables import read_table
+from gi_jax.data.formats.tables import read_table
 from gi_jax.report.blocks import Picture, Section, Table, aligned, picture
 from gi_jax.report.panels import INK, VAL, frameless, new_figure
 

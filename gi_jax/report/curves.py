@@ -7,11 +7,11 @@ from typing import Any
 
 from matplotlib.ticker import MaxNLocator
 
+from gi_jax.experiment.experiment import Experiment
 from gi_jax.report.blocks import Picture, Section, number, picture, scaled
 from gi_jax.report.panels import TRAIN, VAL, column, frameless, new_figure, pearson_by_epoch
 from gi_jax.train.batches import num_batches
 from gi_jax.train.criterion import best_validation, choose_criterion
-from gi_jax.train.experiment import Experiment
 
 Records = Sequence[Mapping[str, Any]]
 

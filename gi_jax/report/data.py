@@ -8,11 +8,11 @@ from gi_jax.config import to_yaml
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.data.networks import CellGraph
 from gi_jax.data.transforms import LabelTransform
-from gi_jax.models import num_parameters
+from gi_jax.experiment.experiment import Experiment
+from gi_jax.explain.intermediates import Trained
+from gi_jax.models.neural import num_parameters
 from gi_jax.report.blocks import Section, Table, Verbatim, aligned, scaled
 from gi_jax.report.groups import by_size, by_study
-from gi_jax.report.intermediates import Trained
-from gi_jax.train.experiment import Experiment
 
 
 def data_section(experiment: Experiment) -> Section:

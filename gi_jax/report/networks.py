@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
+from gi_jax.explain.intermediates import Trained, wildtype_networks
 from gi_jax.report.blocks import Picture, Section, Table, aligned, number, picture
-from gi_jax.report.intermediates import Trained, wildtype_networks
 from gi_jax.report.panels import INK, TRAIN, as_drawn, frameless, new_figure
 
 TITLE = "Networks in the model"

@@ -8,6 +8,9 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from gi_jax.evaluate.evaluation import Evaluation
+from gi_jax.experiment.experiment import Experiment
+from gi_jax.explain.intermediates import Trained
 from gi_jax.files import write_text
 from gi_jax.predict.predictor import Predictor
 from gi_jax.report.agreement import baselines_section, in_short, scatter_section
@@ -15,12 +18,9 @@ from gi_jax.report.blocks import Section
 from gi_jax.report.calibration import calibration_section
 from gi_jax.report.curves import curves_section
 from gi_jax.report.data import configuration_section, data_section
-from gi_jax.report.intermediates import Trained
 from gi_jax.report.networks import networks_section
 from gi_jax.report.predictors import predictors_section
 from gi_jax.report.residuals import residuals_section
-from gi_jax.train.evaluation import Evaluation
-from gi_jax.train.experiment import Experiment
 
 CALIBRATION = "calibration.tsv"  # of an ensemble, beside the page
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from gi_jax.predict.paths import Paths
+from gi_jax.experiment.experiment import Experiment
+from gi_jax.explain.intermediates import Trained, predictor_parts
+from gi_jax.explain.paths import Paths
 from gi_jax.report.blocks import Picture, Section, Table, aligned, number, picture
-from gi_jax.report.intermediates import Trained, predictor_parts
 from gi_jax.report.panels import TRAIN, VAL, frameless, new_figure
-from gi_jax.train.experiment import Experiment
 
 SAMPLE = 1024  # test genotypes, enough for a distribution
 NAMES = ("global", "local")

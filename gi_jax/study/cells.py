@@ -15,10 +15,10 @@ from gi_jax.config.schema import plain
 from gi_jax.config.study import BASELINES, StudyConfig, StudyDatasetConfig, StudyRowConfig
 from gi_jax.config.yaml_text import override
 from gi_jax.errors import GiJaxError
-from gi_jax.models.baselines import BASELINES as KNOWN_BASELINES
-from gi_jax.predict.bundle import CONFIG
+from gi_jax.experiment.bundle import CONFIG
+from gi_jax.models.closed_form import BASELINES as KNOWN_BASELINES
+from gi_jax.runs.resume import flat
 from gi_jax.study.results import RESULTS, read_results
-from gi_jax.train.resume import flat
 
 # Keys that change neither weights nor numbers.
 _IRRELEVANT = ("checkpoint_every_n_steps", "log_every_n_steps", "loggers", "compilation_cache")

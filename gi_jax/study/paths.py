@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from gi_jax.data.genotype_table import GenotypeTable
-from gi_jax.predict.forward import TableForward
-from gi_jax.predict.paths import Paths, forward_paths
+from gi_jax.evaluate.metrics import regression_metrics
+from gi_jax.explain.paths import Paths, forward_paths
+from gi_jax.models.neural.forward import TableForward
 from gi_jax.predict.predictor import Predictor
 from gi_jax.study.results import finite
-from gi_jax.train.metrics import regression_metrics
 
 
 def path_numbers(predictor: Predictor, table: GenotypeTable) -> dict[str, float | None]:

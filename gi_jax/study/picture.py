@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from gi_jax.models.baselines import BASELINES
+from gi_jax.models.closed_form import BASELINES
 from gi_jax.report.panels import as_drawn
 
 PANELS_PER_LINE = 2

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from gi_jax.errors import GiJaxError
+from gi_jax.evaluate.metrics import RegressionMetrics
 from gi_jax.files import read_text, write_text
-from gi_jax.train.metrics import RegressionMetrics
 
 RESULTS = "study.json"
 

@@ -15,17 +15,7 @@ from gi_jax.config import to_yaml
 from gi_jax.config.paths import with_absolute_paths
 from gi_jax.config.study import StudyConfig
 from gi_jax.errors import GiJaxError
-from gi_jax.files import check_folder, write_text
-from gi_jax.models import num_parameters
-from gi_jax.predict.bundle import CONFIG
-from gi_jax.predict.predictor import Predictor
-from gi_jax.study.cells import Cell, State
-from gi_jax.study.paths import path_numbers
-from gi_jax.study.report import check_report, write_report
-from gi_jax.study.results import Result, finite, on_test_split, write_results
-from gi_jax.terminal import show_title
-from gi_jax.train.criterion import best_validation
-from gi_jax.train.evaluation import (
+from gi_jax.evaluate.evaluation import (
     MODEL,
     Evaluation,
     baseline_scores,
@@ -33,11 +23,21 @@ from gi_jax.train.evaluation import (
     print_evaluation,
     write_evaluation,
 )
-from gi_jax.train.experiment import load_experiment
-from gi_jax.train.lock import FolderInUseError
+from gi_jax.evaluate.metrics import regression_metrics
+from gi_jax.experiment.bundle import CONFIG
+from gi_jax.experiment.experiment import load_experiment
+from gi_jax.files import check_folder, write_text
+from gi_jax.models.neural import num_parameters
+from gi_jax.predict.predictor import Predictor
+from gi_jax.runs.lock import FolderInUseError
+from gi_jax.runs.run import METRICS, train
+from gi_jax.study.cells import Cell, State
+from gi_jax.study.paths import path_numbers
+from gi_jax.study.report import check_report, write_report
+from gi_jax.study.results import Result, finite, on_test_split, write_results
+from gi_jax.terminal import show_title
+from gi_jax.train.criterion import best_validation
 from gi_jax.train.logging import read_records
-from gi_jax.train.metrics import regression_metrics
-from gi_jax.train.run import METRICS, train
 
 
 def run_study(

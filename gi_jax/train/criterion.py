@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gi_jax.train.metrics import RegressionMetrics
+from gi_jax.evaluate.metrics import RegressionMetrics
 from gi_jax.train.progress import Progress
 
 

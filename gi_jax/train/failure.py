@@ -7,8 +7,8 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from gi_jax.predict.bundle import member_of
-from gi_jax.train.experiment import Experiment
+from gi_jax.experiment.bundle import member_of
+from gi_jax.experiment.experiment import Experiment
 from gi_jax.train.state import CHECKS, Failure
 
 

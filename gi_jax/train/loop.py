@@ -13,17 +13,17 @@ import jax.numpy as jnp
 import numpy as np
 
 from gi_jax.errors import GiJaxError
-from gi_jax.predict.forward import TableForward
+from gi_jax.evaluate.metrics import RegressionMetrics, epoch_summary, regression_metrics
+from gi_jax.experiment.experiment import Experiment
+from gi_jax.models.neural.forward import TableForward
 from gi_jax.predict.predictor import mean_and_spread, prediction_model
 from gi_jax.train.batches import num_batches
 from gi_jax.train.checkpoint import Checkpoints
 from gi_jax.train.criterion import choose_criterion
 from gi_jax.train.devices import on_all_devices, one_copy
-from gi_jax.train.experiment import Experiment
 from gi_jax.train.failure import describe_failure, first_failure
 from gi_jax.train.learning_rate import LearningRate
 from gi_jax.train.logging import Reporter, clock
-from gi_jax.train.metrics import RegressionMetrics, epoch_summary, regression_metrics
 from gi_jax.train.optimizer import make_optimizer
 from gi_jax.train.processes import first_process, highest
 from gi_jax.train.progress import Progress

@@ -15,7 +15,7 @@ from jax import Array
 from gi_jax.config import RegressionTaskConfig
 from gi_jax.data.genotypes import genotype_batch
 from gi_jax.data.networks import CellGraph
-from gi_jax.models import STAGES
+from gi_jax.models.neural import STAGES
 from gi_jax.train.objective import Objective
 
 CHECKS = (*STAGES, "loss", "gradient")

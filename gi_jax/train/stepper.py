@@ -10,12 +10,12 @@ import jax
 import numpy as np
 import optax
 
-from gi_jax.models.row_needs import changed_row_needs
-from gi_jax.predict.room import choose_capacity
+from gi_jax.experiment.experiment import Experiment
+from gi_jax.models.neural.room import choose_capacity
+from gi_jax.models.neural.row_needs import changed_row_needs
 from gi_jax.train.batches import TrainingData, epoch_order, training_data
 from gi_jax.train.devices import device_mesh, on_all_devices, one_copy
 from gi_jax.train.ensemble import over_members
-from gi_jax.train.experiment import Experiment
 from gi_jax.train.memory import available_bytes, check_fits, required_bytes, return_heap
 from gi_jax.train.processes import every_process
 from gi_jax.train.progress import Progress

@@ -15,11 +15,11 @@ from gi_jax.config.schema import build
 from gi_jax.data.genotypes import GenotypeBatch
 from gi_jax.data.networks import CellGraph, cell_graph
 from gi_jax.losses import make_loss
-from gi_jax.models import build_model, num_parameters
-from gi_jax.models.row_needs import changed_row_needs
+from gi_jax.models.neural import build_model, num_parameters
+from gi_jax.models.neural.room import choose_capacity
+from gi_jax.models.neural.row_needs import changed_row_needs
 from gi_jax.ops.changed_rows import Capacity
 from gi_jax.ops.spmm import with_backend
-from gi_jax.predict.room import choose_capacity
 from gi_jax.train.batches import TrainingData
 from gi_jax.train.objective import PredictionLoss
 from gi_jax.train.optimizer import make_optimizer

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gi_jax.config import load_config
-from gi_jax.data.genotype_files import genotypes_from_names
+from gi_jax.data.formats.genotype_files import genotypes_from_names
 from gi_jax.predict import Screen
 from tests.benchmarks.measure import peak_bytes, timed
 from tests.untrained import IDENTITY, untrained

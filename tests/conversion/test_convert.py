@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from conversion.convert import convert, folder_to_torch, torch_to_folder
 from gi_jax.cli import app
 from gi_jax.errors import GiJaxError
-from gi_jax.predict.bundle import load_bundle
+from gi_jax.experiment.bundle import load_bundle
 from gi_jax.predict.predictor import Predictor
 from tests.conversion.cases import GOLDEN, assert_bit_equal, load
 

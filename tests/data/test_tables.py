@@ -6,7 +6,7 @@ import gzip
 
 import pytest
 
-from gi_jax.data.tables import read_table
+from gi_jax.data.formats.tables import read_table
 from gi_jax.errors import GiJaxError
 
 

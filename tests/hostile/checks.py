@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gi_jax.predict.weights import ArrayFolder, read_arrays
+from gi_jax.models.weights import ArrayFolder, read_arrays
 from tests.hostile.draws import Example
 from tests.hostile.room import Result
 from tests.hostile.world import World

@@ -10,7 +10,7 @@ import pytest
 
 from gi_jax.config import load_config
 from gi_jax.config.yaml_text import override
-from gi_jax.predict import load_bundle, save_bundle
+from gi_jax.experiment.bundle import load_bundle, save_bundle
 from tests.hostile.checks import (
     check_checkpoints,
     check_files,

@@ -14,7 +14,13 @@ from gi_jax.data import cell_graph, load_genotypes, split_genotypes
 from gi_jax.data.bundled import bundled_gene_list
 from gi_jax.data.genotype_table import GenotypeTable, padded
 from gi_jax.errors import GiJaxError
-from gi_jax.models.baselines import BASELINES, fit_additive, fit_baselines, fit_low_rank, fit_query_pair_mean
+from gi_jax.models.closed_form import (
+    BASELINES,
+    fit_additive,
+    fit_baselines,
+    fit_low_rank,
+    fit_query_pair_mean,
+)
 
 NUM_GENES = 40
 

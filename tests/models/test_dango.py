@@ -13,7 +13,7 @@ from gi_jax.config import LocalPredictorConfig, ModelConfig
 from gi_jax.data.genotypes import genotype_batch
 from gi_jax.data.networks import cell_graph
 from gi_jax.losses.dango import mean_reconstruction_loss
-from gi_jax.models import Dango
+from gi_jax.models.neural import Dango
 from gi_jax.nn.mlp import Linear
 from gi_jax.nn.sage import SAGEParameters, sage
 

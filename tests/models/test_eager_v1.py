@@ -15,7 +15,7 @@ from gi_jax.config import GeneEncoderConfig, LocalPredictorConfig, ModelConfig
 from gi_jax.data.genotypes import genotype_batch
 from gi_jax.data.networks import cell_graph
 from gi_jax.errors import GiJaxError
-from gi_jax.models import EagerV1
+from gi_jax.models.neural import EagerV1
 
 N, H = 10, 8
 NAMES = ("physical_interaction", "regulatory_interaction")

@@ -17,8 +17,8 @@ from jax import Array
 from gi_jax.config import GeneEncoderConfig, LocalPredictorConfig, ModelConfig
 from gi_jax.data.genotypes import GenotypeBatch, genotype_batch
 from gi_jax.data.networks import CellGraph, cell_graph
-from gi_jax.models import build_model
-from gi_jax.models.row_needs import changed_row_needs
+from gi_jax.models.neural import build_model
+from gi_jax.models.neural.row_needs import changed_row_needs
 from gi_jax.ops.changed_rows import Capacity
 from gi_jax.ops.spmm import with_backend
 from gi_jax.train.state import init_variables

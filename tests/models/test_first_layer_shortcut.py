@@ -13,8 +13,8 @@ import pytest
 from gi_jax.config import GeneEncoderConfig, GraphAggregationConfig, LocalPredictorConfig, ModelConfig
 from gi_jax.data.genotypes import GenotypeBatch, genotype_batch
 from gi_jax.data.networks import CellGraph, cell_graph
-from gi_jax.models import build_model
-from gi_jax.models.row_needs import changed_row_needs
+from gi_jax.models.neural import build_model
+from gi_jax.models.neural.row_needs import changed_row_needs
 from gi_jax.ops.spmm import with_backend
 
 NUM_GENES, NAMES = 30, ("a", "b", "c")

@@ -11,8 +11,8 @@ from gi_jax.config import GeneEncoderConfig, GraphAggregationConfig, LocalPredic
 from gi_jax.data.genotypes import genotype_batch
 from gi_jax.data.networks import cell_graph
 from gi_jax.errors import GiJaxError
-from gi_jax.models import build_model
-from gi_jax.models.row_needs import changed_row_needs
+from gi_jax.models.neural import build_model
+from gi_jax.models.neural.row_needs import changed_row_needs
 from gi_jax.ops.spmm import with_backend
 
 N = 60

@@ -10,7 +10,7 @@ import pytest
 from gi_jax.config import LocalPredictorConfig, ModelConfig
 from gi_jax.data.genotypes import genotype_batch
 from gi_jax.data.networks import cell_graph
-from gi_jax.models import build_model
+from gi_jax.models.neural import build_model
 from gi_jax.nn.gating import Gate
 from gi_jax.nn.hyper_sagnn import HyperSAGNN
 from gi_jax.ops.spmm import with_backend

@@ -8,7 +8,7 @@ import jax
 import pytest
 
 from conversion.architecture import Architecture, architecture_from_kwargs
-from gi_jax.models import num_parameters
+from gi_jax.models.neural import num_parameters
 
 # torchcell's large pairwise runs: 9 networks over 6,607 genes.
 SHIPPED: dict[str, Any] = {

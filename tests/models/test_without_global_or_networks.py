@@ -13,7 +13,7 @@ import pytest
 from gi_jax.config import LocalPredictorConfig, ModelConfig
 from gi_jax.data.genotypes import genotype_batch
 from gi_jax.data.networks import cell_graph
-from gi_jax.models import build_model
+from gi_jax.models.neural import build_model
 from gi_jax.ops.spmm import with_backend
 
 N, H = 12, 8

@@ -13,7 +13,7 @@ from gi_jax.config import GeneEncoderConfig, LocalPredictorConfig, ModelConfig
 from gi_jax.data.genotypes import genotype_batch
 from gi_jax.data.networks import cell_graph
 from gi_jax.errors import GiJaxError
-from gi_jax.models import build_model
+from gi_jax.models.neural import build_model
 from gi_jax.nn.gatv2 import GATv2, GATv2Parameters, gatv2
 from gi_jax.ops.capacity import row_needs
 from gi_jax.ops.graph_attention import graph_attention

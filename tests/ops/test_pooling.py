@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gi_jax.data.genotypes import genotype_batch
-from gi_jax.models.gene_interaction_dango import keep_mask
+from gi_jax.models.neural.gene_interaction_dango import keep_mask
 from gi_jax.ops.node_states import NodeStates
 from gi_jax.ops.pooling import pool
 

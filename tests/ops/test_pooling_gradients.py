@@ -9,7 +9,7 @@ import pytest
 from jax import Array
 
 from gi_jax.data.genotypes import genotype_batch
-from gi_jax.models.gene_interaction_dango import keep_mask
+from gi_jax.models.neural.gene_interaction_dango import keep_mask
 from gi_jax.ops.node_states import NodeStates
 from gi_jax.ops.pooling import GUARD, pool
 from tests.ops.test_pooling_paths import FORMS, B, H, N, World, deletions, make_world, overlay

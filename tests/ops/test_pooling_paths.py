@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from gi_jax.data.genotypes import GenotypeBatch, genotype_batch
 from gi_jax.data.networks import CellGraph, cell_graph
-from gi_jax.models.gene_interaction_dango import keep_mask
+from gi_jax.models.neural.gene_interaction_dango import keep_mask
 from gi_jax.ops.changed_rows import BatchChange, Capacity, changed_rows
 from gi_jax.ops.node_states import NodeStates
 from gi_jax.ops.pooling import Pooled, pool

@@ -11,7 +11,7 @@ import pytest
 from conversion.convert import folder_to_torch
 from gi_jax import GiJaxError, Predictor, load_model
 from gi_jax.config import RunConfig
-from gi_jax.predict import ModelBundle, load_bundle, save_bundle
+from gi_jax.experiment.bundle import ModelBundle, load_bundle, save_bundle
 from tests.untrained import untrained
 
 K = 3

@@ -21,8 +21,8 @@ from safetensors import SafetensorError
 from gi_jax import GiJaxError, Predictor, load_model
 from gi_jax.config import RunConfig
 from gi_jax.data.genotypes import genotype_batch
-from gi_jax.predict import ModelBundle, load_bundle, save_bundle
-from gi_jax.predict.forward import forward_batch
+from gi_jax.experiment.bundle import ModelBundle, load_bundle, save_bundle
+from gi_jax.models.neural.forward import forward_batch
 from tests.untrained import untrained
 
 HOSTILE_NAMES = ["[1]", "a\\b", "Müller", os.fsdecode(b"M\xfcller"), "two\nlines", "~", "{x}?*"]
@@ -170,7 +170,7 @@ def test_a_failed_save_leaves_the_model_that_was_there(
     def full(*_: object, **__: object) -> None:
         raise SafetensorError("No space left on device")
 
-    monkeypatch.setattr("gi_jax.predict.bundle.save_file", full)
+    monkeypatch.setattr("gi_jax.experiment.bundle.save_file", full)
     other = replace(bundle, transform=replace(bundle.transform, center=(9.0, 9.0)))
     with pytest.raises(GiJaxError, match="model.safetensors: cannot be written.*No space left"):
         save_bundle(other, folder)

@@ -12,6 +12,7 @@ import pytest
 
 from gi_jax import GiJaxError, Predictor, Screen
 from gi_jax.config import RunConfig
+from gi_jax.models.neural import screening
 from gi_jax.predict import screen as screen_module
 from tests.untrained import untrained
 
@@ -30,8 +31,8 @@ def predictor(config: RunConfig, members: int = 1, **model: object) -> Predictor
 @pytest.fixture
 def small_tiles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Several tiles, some of them split, from a few genes."""
-    monkeypatch.setattr(screen_module, "SIDE", 4)
-    monkeypatch.setattr(screen_module, "COMPUTED", 60)
+    monkeypatch.setattr(screening, "SIDE", 4)
+    monkeypatch.setattr(screening, "COMPUTED", 60)
 
 
 @pytest.mark.parametrize(

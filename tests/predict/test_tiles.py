@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from gi_jax.data.networks import CellGraph, cell_graph
+from gi_jax.models.neural.tile_needs import TileNeeds
+from gi_jax.models.tiles import Tile, tiles
 from gi_jax.ops.capacity import row_needs
-from gi_jax.predict.tiles import Tile, TileNeeds, tiles
 
 N, SIDE = 23, 4
 SCREENS = [(1, []), (1, [3, 5]), (2, []), (2, [4]), (3, []), (3, [0, 22])]  # free genes, fixed genes

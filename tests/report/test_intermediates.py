@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from gi_jax.config import RunConfig
-from gi_jax.data.genotype_files import genotypes_from_names
+from gi_jax.data.formats.genotype_files import genotypes_from_names
 from gi_jax.data.genotypes import genotype_batch
-from gi_jax.models import build_model
-from gi_jax.predict.cell import load_genes, load_graph
-from gi_jax.predict.forward import TableForward
-from gi_jax.report.intermediates import Trained, predictor_parts, wildtype_networks
+from gi_jax.experiment.cell import load_genes, load_graph
+from gi_jax.explain.intermediates import Trained, predictor_parts, wildtype_networks
+from gi_jax.models.neural import build_model
+from gi_jax.models.neural.forward import TableForward
 from gi_jax.report.networks import network_shares
 from gi_jax.train.state import init_variables
 

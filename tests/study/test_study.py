@@ -22,14 +22,14 @@ from gi_jax.config.paths import with_absolute_paths
 from gi_jax.config.study import StudyConfig, load_study
 from gi_jax.data.genotypes import GenotypeBatch
 from gi_jax.errors import GiJaxError
+from gi_jax.experiment.experiment import load_experiment
 from gi_jax.predict.predictor import Predictor
+from gi_jax.runs.lock import lock_folder
 from gi_jax.study import plan_cells, read_results, run_study, select_cells
 from gi_jax.study import run as study_run
 from gi_jax.study.paths import path_numbers
 from gi_jax.study.report import BEGIN, END
 from gi_jax.study.results import write_results
-from gi_jax.train.experiment import load_experiment
-from gi_jax.train.lock import lock_folder
 from gi_jax.train.step import StepInputs
 from gi_jax.train.stepper import Stepper
 

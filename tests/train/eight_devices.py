@@ -16,14 +16,14 @@ import numpy as np
 
 from gi_jax.config import RunConfig, parse_config
 from gi_jax.data.networks import CellGraph, cell_graph
-from gi_jax.models import build_model
-from gi_jax.models.row_needs import changed_row_needs
+from gi_jax.models.neural import build_model
+from gi_jax.models.neural.room import padded_order
+from gi_jax.models.neural.row_needs import changed_row_needs
 from gi_jax.nn.norms import NormParameters, normalise
 from gi_jax.ops.changed_rows import ChangedRows
 from gi_jax.ops.node_states import NodeStates
 from gi_jax.ops.norm import RowSelection
 from gi_jax.ops.spmm import with_backend
-from gi_jax.predict.room import padded_order
 from gi_jax.train.batches import TrainingData
 from gi_jax.train.devices import AXIS, device_mesh, on_all_devices, own_part, whole_batch
 from gi_jax.train.objective import make_objective

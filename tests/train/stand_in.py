@@ -10,7 +10,7 @@ from jax import Array
 
 from gi_jax.data.genotypes import GenotypeBatch
 from gi_jax.data.networks import CellGraph
-from gi_jax.models import STAGES
+from gi_jax.models.neural import STAGES
 
 
 class Output(NamedTuple):

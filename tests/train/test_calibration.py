@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gi_jax.train.calibration import calibrate, write_calibration
+from gi_jax.evaluate.calibration import calibrate, write_calibration
 
 # Sorted by spread: errors 1, -1 | 3 | -4, in bins of two, one and one.
 SPREAD = np.array([0.4, 0.1, 0.2, 0.3])

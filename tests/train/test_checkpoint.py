@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 
 from gi_jax.errors import GiJaxError
-from gi_jax.predict import weights
-from gi_jax.predict.weights import read_best
+from gi_jax.models import weights
+from gi_jax.models.weights import read_best
 from gi_jax.train import checkpoint
 from gi_jax.train.checkpoint import Checkpoints
 from gi_jax.train.progress import Progress

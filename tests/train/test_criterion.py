@@ -14,14 +14,14 @@ from rich.console import Console
 
 from gi_jax.config import EarlyStoppingConfig, RunConfig
 from gi_jax.data.splits import load_split
+from gi_jax.evaluate.metrics import RegressionMetrics
+from gi_jax.experiment.experiment import load_experiment
 from gi_jax.report.curves import best_validation
+from gi_jax.runs.run import train
 from gi_jax.train import loop
 from gi_jax.train.criterion import choose_criterion
-from gi_jax.train.experiment import load_experiment
 from gi_jax.train.logging import read_records
-from gi_jax.train.metrics import RegressionMetrics
 from gi_jax.train.progress import Progress
-from gi_jax.train.run import train
 
 
 def metrics(pearson: float, rmse: float) -> RegressionMetrics:

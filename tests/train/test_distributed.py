@@ -22,7 +22,8 @@ PROCESS = """
 import os, sys
 import jax
 jax.config.update("jax_enable_x64", True)
-from gi_jax.train import checkpoint, run, stepper
+from gi_jax.runs import run
+from gi_jax.train import checkpoint, stepper
 init, call, write, steps = run.init_variables, stepper.Stepper.__call__, checkpoint.write_arrays, 0
 def wide(*arguments):
     return jax.tree.map(lambda x: x.astype("float64"), init(*arguments))

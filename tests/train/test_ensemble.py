@@ -17,18 +17,18 @@ from rich.console import Console
 
 from gi_jax.config import OptimizerConfig, RegressionTaskConfig, RunConfig
 from gi_jax.errors import GiJaxError
+from gi_jax.experiment.bundle import load_bundle, member_of, save_bundle
+from gi_jax.experiment.experiment import load_experiment
 from gi_jax.losses import make_loss
-from gi_jax.predict.bundle import load_bundle, member_of, save_bundle
 from gi_jax.predict.predictor import Predictor
+from gi_jax.runs.run import fresh_state, train
 from gi_jax.train import stepper
 from gi_jax.train.ensemble import over_members, stack_members
-from gi_jax.train.experiment import load_experiment
 from gi_jax.train.failure import describe_failure, first_failure
 from gi_jax.train.logging import read_records
 from gi_jax.train.objective import PredictionLoss
 from gi_jax.train.optimizer import make_optimizer
 from gi_jax.train.progress import Progress
-from gi_jax.train.run import fresh_state, train
 from gi_jax.train.state import TrainState, init_state, init_variables
 from gi_jax.train.step import Step, StepInputs, make_train_step
 from gi_jax.train.stepper import Stepper

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gi_jax.train.lock import FolderInUseError, lock_folder
+from gi_jax.runs.lock import FolderInUseError, lock_folder
 
 
 def test_a_folder_is_one_process_s_until_it_lets_go(tmp_path: Path) -> None:

@@ -8,12 +8,12 @@ import pytest
 
 from gi_jax.config import RunConfig
 from gi_jax.errors import GiJaxError
+from gi_jax.experiment.experiment import load_experiment
+from gi_jax.runs.run import fresh_state
 from gi_jax.train import stepper
-from gi_jax.train.experiment import load_experiment
 from gi_jax.train.memory import available_bytes, check_fits, required_bytes
 from gi_jax.train.optimizer import make_optimizer
 from gi_jax.train.progress import Progress
-from gi_jax.train.run import fresh_state
 from gi_jax.train.step import StepInputs
 
 

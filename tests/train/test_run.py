@@ -19,10 +19,10 @@ from rich.console import Console
 
 from gi_jax.config import EarlyStoppingConfig, RunConfig, load_config
 from gi_jax.errors import GiJaxError
+from gi_jax.runs.lock import lock_folder
+from gi_jax.runs.run import RunResult, train
 from gi_jax.train import stepper
-from gi_jax.train.lock import lock_folder
 from gi_jax.train.logging import read_records
-from gi_jax.train.run import RunResult, train
 
 TINY = Path(__file__).parents[2] / "configs" / "tiny.yaml"
 STEPS_PER_EPOCH = 5  # 80 training genotypes in batches of 16

@@ -17,8 +17,8 @@ from gi_jax.cli.screen import screen
 from gi_jax.config import RunConfig, load_config
 from gi_jax.data.splits import load_split
 from gi_jax.errors import GiJaxError
-from gi_jax.train.resume import check_same_scores
-from gi_jax.train.run import train
+from gi_jax.runs.resume import check_same_scores
+from gi_jax.runs.run import train
 
 
 def with_world(config: RunConfig, world: Path, **model: object) -> RunConfig:

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from gi_jax.config import RunConfig
-from gi_jax.train.experiment import load_experiment
+from gi_jax.experiment.experiment import load_experiment
+from gi_jax.runs.run import fresh_state
 from gi_jax.train.optimizer import make_optimizer
 from gi_jax.train.progress import Progress
-from gi_jax.train.run import fresh_state
 from gi_jax.train.stepper import Stepper
 
 

@@ -9,12 +9,12 @@ import numpy as np
 
 from gi_jax.arguments import as_sequence
 from gi_jax.data.bundled import YEAST, bundled_studies, not_bundled
+from gi_jax.data.formats.score_columns import frequent_scores, read_p_values, read_scores
+from gi_jax.data.formats.tables import Table, read_table
 from gi_jax.data.gene_list import GeneList
 from gi_jax.data.genotype_filter import NO_FILTER, GenotypeFilter, apply_filter, average_repeats
 from gi_jax.data.genotype_table import GenotypeTable, padded
 from gi_jax.data.load_report import LeftOut, LoadReport, SourceReport, examples
-from gi_jax.data.score_columns import frequent_scores, read_p_values, read_scores
-from gi_jax.data.tables import Table, read_table
 from gi_jax.errors import GiJaxError
 
 

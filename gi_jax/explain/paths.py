@@ -14,8 +14,8 @@ from jax import Array
 
 from gi_jax.data.genotypes import GenotypeBatch
 from gi_jax.data.networks import CellGraph
+from gi_jax.models.neural.forward import TableForward
 from gi_jax.ops.changed_rows import Capacity
-from gi_jax.predict.forward import TableForward
 
 
 class Paths(NamedTuple):

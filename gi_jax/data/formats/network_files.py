@@ -10,10 +10,10 @@ import numpy as np
 
 from gi_jax.arguments import as_sequence
 from gi_jax.data.bundled import YEAST, bundled_networks, not_bundled
+from gi_jax.data.formats.tables import read_table
 from gi_jax.data.gene_list import GeneList
 from gi_jax.data.load_report import LeftOut, LoadReport, SourceReport, examples
 from gi_jax.data.networks import CellGraph, cell_graph
-from gi_jax.data.tables import read_table
 from gi_jax.errors import GiJaxError
 
 

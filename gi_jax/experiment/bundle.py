@@ -19,8 +19,8 @@ from gi_jax.data.gene_list import GeneList, load_gene_list
 from gi_jax.data.transforms import LabelTransform
 from gi_jax.errors import GiJaxError
 from gi_jax.files import PlainPath, read_text, replacing_together, write_text
-from gi_jax.predict.precision import check_weights, in_working_precision
-from gi_jax.predict.weights import read_best
+from gi_jax.models.precision import check_weights, in_working_precision
+from gi_jax.models.weights import read_best
 
 CONFIG, GENES, LABELS, NETWORKS, WEIGHTS = (
     "config.yaml",

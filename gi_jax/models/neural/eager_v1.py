@@ -9,16 +9,16 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from gi_jax.config import ModelConfig
 from gi_jax.data.genotypes import GenotypeBatch
 from gi_jax.data.networks import CellGraph
-from gi_jax.models.finite import finite_stages
-from gi_jax.models.gene_interaction_dango import (
+from gi_jax.models.neural.finite import finite_stages
+from gi_jax.models.neural.gene_interaction_dango import (
     GeneInteractionOutput,
     GlobalPredictor,
     Preprocessor,
     keep_mask,
 )
+from gi_jax.models.neural.options import ModelConfig
 from gi_jax.nn.encoder_layer import EncoderLayer
 from gi_jax.nn.gating import Gate
 from gi_jax.nn.hyper_sagnn import LocalOutput, ReZeroAttention

@@ -16,10 +16,10 @@ from gi_jax.arguments import as_sequence
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.data.networks import CellGraph
 from gi_jax.errors import GiJaxError
-from gi_jax.models.baselines.additive import Additive, Mean, fit_additive, fit_mean
-from gi_jax.models.baselines.boosting import GradientBoosting, fit_gradient_boosting
-from gi_jax.models.baselines.low_rank import LowRank, fit_low_rank
-from gi_jax.models.baselines.query_pair import QueryPairMean, fit_query_pair_mean
+from gi_jax.models.closed_form.additive import Additive, Mean, fit_additive, fit_mean
+from gi_jax.models.closed_form.boosting import GradientBoosting, fit_gradient_boosting
+from gi_jax.models.closed_form.low_rank import LowRank, fit_low_rank
+from gi_jax.models.closed_form.query_pair import QueryPairMean, fit_query_pair_mean
 
 __all__ = [
     "BASELINES",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gi_jax.config import ModelConfig
 from gi_jax.data.networks import CellGraph
+from gi_jax.models.neural.options import ModelConfig
 from gi_jax.ops.capacity import RowNeeds, row_needs
 
 MOST_SHARED = 16  # deletions of a genotype; with more of them most of its rows are next to several

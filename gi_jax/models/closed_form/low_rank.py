@@ -9,7 +9,7 @@ import scipy.sparse.linalg
 from threadpoolctl import threadpool_limits
 
 from gi_jax.data.genotype_table import GenotypeTable
-from gi_jax.models.baselines.additive import Additive, fit_additive
+from gi_jax.models.closed_form.additive import Additive, fit_additive
 
 LARGEST_RANK = 200
 SINGLE_THREAD_GENES = 2000

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from gi_jax.config import ModelConfig
 from gi_jax.data.genotypes import GenotypeBatch
 from gi_jax.data.networks import CellGraph
-from gi_jax.models.finite import finite_stages
+from gi_jax.models.neural.finite import finite_stages
+from gi_jax.models.neural.options import ModelConfig
 from gi_jax.nn.encoder_layer import EncoderLayer
 from gi_jax.nn.gating import Gate, fixed_weights
 from gi_jax.nn.hyper_sagnn import HyperSAGNN
@@ -42,7 +42,7 @@ class GeneInteractionOutput(NamedTuple):
     local_dynamic: Array | None  # [B, S, H]
     layers: tuple[NodeStates, ...]  # L + 1, after the preprocessor and after every layer
     layer_aggregation_weights: tuple[NodeStates, ...]  # L (attentive aggregation) or none
-    finite: Array  # [number of stages] bool, see `gi_jax.models.finite.STAGES`
+    finite: Array  # [number of stages] bool, see `gi_jax.models.neural.finite.STAGES`
 
 
 class Preprocessor(nn.Module):

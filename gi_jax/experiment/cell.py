@@ -8,9 +8,9 @@ import jax.numpy as jnp
 from gi_jax.config import DataConfig, RunConfig
 from gi_jax.config.paths import cache_folder
 from gi_jax.data.bundled import bundled_gene_list
+from gi_jax.data.formats.network_files import NetworkSource, load_networks
 from gi_jax.data.gene_list import GeneList, load_gene_list
 from gi_jax.data.load_report import LoadReport
-from gi_jax.data.network_files import NetworkSource, load_networks
 from gi_jax.data.networks import CellGraph
 from gi_jax.errors import GiJaxError
 from gi_jax.ops.backends import with_measured_backends

@@ -11,8 +11,8 @@ from flax import linen as nn
 
 from gi_jax.config import RunConfig
 from gi_jax.config.schema import plain
+from gi_jax.data.formats.genotype_files import load_genotypes
 from gi_jax.data.gene_list import GeneList
-from gi_jax.data.genotype_files import load_genotypes
 from gi_jax.data.genotype_filter import GenotypeFilter
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.data.leaks import check_no_leak
@@ -20,8 +20,8 @@ from gi_jax.data.load_report import LoadReport
 from gi_jax.data.networks import CellGraph
 from gi_jax.data.splits import Split, k_fold_splits, split_genotypes
 from gi_jax.data.transforms import LabelTransform, fit_label_transform
-from gi_jax.models import build_model
-from gi_jax.predict.cell import load_genes, load_graph, network_fingerprints
+from gi_jax.experiment.cell import load_genes, load_graph, network_fingerprints
+from gi_jax.models.neural import build_model
 from gi_jax.train.objective import Objective, make_objective
 
 

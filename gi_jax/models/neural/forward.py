@@ -15,9 +15,9 @@ from jax import Array
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.data.genotypes import GenotypeBatch
 from gi_jax.data.networks import CellGraph
-from gi_jax.models.row_needs import changed_row_needs
+from gi_jax.models.neural.room import choose_capacity, padded_order
+from gi_jax.models.neural.row_needs import changed_row_needs
 from gi_jax.ops.changed_rows import Capacity
-from gi_jax.predict.room import choose_capacity, padded_order
 
 
 @partial(jax.jit, static_argnames=("model", "capacity", "stacked"))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from gi_jax.data.tables import Table
+from gi_jax.data.formats.tables import Table
 from gi_jax.errors import GiJaxError
 from gi_jax.numbers import plain_number
 

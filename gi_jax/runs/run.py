@@ -21,16 +21,16 @@ from gi_jax.data.splits import load_split
 from gi_jax.errors import GiJaxError
 from gi_jax.files import check_folder, check_writable, replacing_together
 from gi_jax.ops.spmm import with_backend
-from gi_jax.predict.bundle import CONFIG, ModelBundle, load_bundle, write_description
-from gi_jax.predict.cell import load_genes, network_fingerprints
+from gi_jax.experiment.bundle import CONFIG, ModelBundle, load_bundle, write_description
+from gi_jax.experiment.cell import load_genes, network_fingerprints
 from gi_jax.predict.predictor import Predictor
 from gi_jax.report import plot_report, write_page
-from gi_jax.train.calibration import FILE as CALIBRATION
-from gi_jax.train.calibration import write_calibration
+from gi_jax.evaluate.calibration import FILE as CALIBRATION
+from gi_jax.evaluate.calibration import write_calibration
 from gi_jax.train.checkpoint import Checkpoints
 from gi_jax.train.devices import device_mesh
 from gi_jax.train.ensemble import check_starting_weights, stack_members
-from gi_jax.train.evaluation import (
+from gi_jax.evaluate.evaluation import (
     BASELINES,
     EVALUATION,
     MODEL,
@@ -40,14 +40,14 @@ from gi_jax.train.evaluation import (
     print_evaluation,
     write_evaluation,
 )
-from gi_jax.train.experiment import Experiment, load_experiment
-from gi_jax.train.lock import lock_folder
+from gi_jax.experiment.experiment import Experiment, load_experiment
+from gi_jax.runs.lock import lock_folder
 from gi_jax.train.logging import JsonLines, Reporter, read_records
 from gi_jax.train.loop import Training
 from gi_jax.train.optimizer import make_optimizer
 from gi_jax.train.processes import check_alike, every_process, is_first
 from gi_jax.train.progress import Progress
-from gi_jax.train.resume import (
+from gi_jax.runs.resume import (
     check_same_config,
     check_same_data,
     check_same_genes,
@@ -89,7 +89,7 @@ def train(
       resume: continue the run of the folder where its last checkpoint stands; a run that never
         started is started.
       console: where the reports go.
-      baselines: evaluated beside the model, see `gi_jax.models.baselines`.
+      baselines: evaluated beside the model, see `gi_jax.models.closed_form`.
 
     Raises:
       GiJaxError: the folder holds a run and `resume` is off; the run was started with another

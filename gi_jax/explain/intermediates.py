@@ -15,9 +15,9 @@ from jax import Array
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.data.genotypes import genotype_batch
 from gi_jax.data.networks import CellGraph
-from gi_jax.models import DangoOutput
-from gi_jax.predict.forward import TableForward
-from gi_jax.predict.paths import Paths, forward_paths
+from gi_jax.explain.paths import Paths, forward_paths
+from gi_jax.models.neural import DangoOutput
+from gi_jax.models.neural.forward import TableForward
 
 
 class Trained(NamedTuple):

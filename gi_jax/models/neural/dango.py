@@ -9,10 +9,10 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
-from gi_jax.config import ModelConfig
 from gi_jax.data.genotypes import GenotypeBatch
 from gi_jax.data.networks import CellGraph
-from gi_jax.models.finite import finite_stages
+from gi_jax.models.neural.finite import finite_stages
+from gi_jax.models.neural.options import ModelConfig
 from gi_jax.nn.hyper_sagnn import HyperSAGNN
 from gi_jax.nn.mlp import Linear, LinearParameters
 from gi_jax.nn.sage import SAGE, sage
@@ -31,7 +31,7 @@ class DangoOutput(NamedTuple):
     pert_gene_embs: Array  # [B, S, H], 0 in padding
     local_static: Array  # [B, S, H]
     local_dynamic: Array  # [B, S, H]
-    finite: Array  # [number of stages] bool, see `gi_jax.models.finite.STAGES`
+    finite: Array  # [number of stages] bool, see `gi_jax.models.neural.finite.STAGES`
     z_p: None = None  # the contrastive losses' embedding, which this model has not
 
 

@@ -13,13 +13,13 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from gi_jax.data.genotype_table import GenotypeTable
+from gi_jax.evaluate.calibration import Calibration, calibrate
+from gi_jax.evaluate.metrics import RegressionMetrics, regression_metrics
+from gi_jax.experiment.experiment import Experiment
 from gi_jax.files import write_text
-from gi_jax.models.baselines import Baseline, fit_baselines
+from gi_jax.models.closed_form import Baseline, fit_baselines
 from gi_jax.predict.predictor import Predictor, mean_and_spread
 from gi_jax.terminal import show_table
-from gi_jax.train.calibration import Calibration, calibrate
-from gi_jax.train.experiment import Experiment
-from gi_jax.train.metrics import RegressionMetrics, regression_metrics
 
 MODEL = "model"
 BASELINES = ("mean", "additive", "low_rank")

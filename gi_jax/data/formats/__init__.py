@@ -1,0 +1,1 @@
+"""Files that measurements, networks and genotypes come in."""

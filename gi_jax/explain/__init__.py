@@ -1,0 +1,1 @@
+"""Why a model predicts what it predicts: its two paths, its layers and networks."""
