@@ -67,15 +67,15 @@ def architecture_from_kwargs(
     gene_num = values.pop("gene_num")
     if model == "lazy":
         names = tuple(sorted(values.pop("graph_names")))
-        config = {**ORIGINAL_DEFAULTS, **values, "name": "gene_interaction_dango"}
+        config = {**ORIGINAL_DEFAULTS, **values, "kind": "gene_interaction_dango"}
     elif model == "eager_v1":
         names = tuple(graph_names or EAGER_NETWORKS)
         encoder = {"encoder_type": "gatv2", **(values.pop("gene_encoder_config", None) or {})}
-        config = {**ORIGINAL_DEFAULTS, **values, "name": "eager_v1", "gene_encoder_config": encoder}
+        config = {**ORIGINAL_DEFAULTS, **values, "kind": "eager_v1", "gene_encoder_config": encoder}
     elif model == "dango":
         names = tuple(values.pop("edge_types"))
         local = {key: values.pop(key) for key in ("num_heads",) if key in values}
-        config = {**values, "name": "dango", "local_predictor_config": local}
+        config = {**values, "kind": "dango", "local_predictor_config": local}
     else:
         raise GiJaxError(f"'{model}' is not one of the models lazy, eager_v1, dango")
     config["norm_statistics"] = "batch"  # as the original ships

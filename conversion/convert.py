@@ -13,6 +13,7 @@ from conversion.resolve import Stated, resolve
 from conversion.state_dict_files import SUFFIXES, check_target, read_state_dict, write_state_dict
 from conversion.to_flax import step_counters, to_flax
 from conversion.to_torch import to_torch
+from gi_jax.config import ModelConfig
 from gi_jax.data.gene_list import GeneList, load_gene_list
 from gi_jax.data.transforms import LabelTransform
 from gi_jax.errors import GiJaxError
@@ -84,11 +85,17 @@ def folder_to_torch(folder: Path, target: Path) -> Conversion:
       GiJaxError: no model folder, or a target of another kind than `.safetensors`, `.pt`, `.pth`.
     """
     check_target(target)
-    bundle = load_bundle(folder, as_stored=True)
+    bundle = load_bundle(folder)
+    if not isinstance(bundle.config.model, ModelConfig):
+        raise GiJaxError(
+            f"{folder}: holds a model of kind {bundle.config.model.kind}, which torchcell does not have; "
+            "convert a neural model"
+        )
     if bundle.config.ensemble > 1:
         raise GiJaxError(
             f"{folder}: holds an ensemble of {bundle.config.ensemble}, a state dict holds one model; save "
-            "one with gi_jax.predict.save_bundle(load_bundle(FOLDER).member(0), NEW) and convert NEW"
+            "one of them with save_bundle(load_bundle(FOLDER).member(0), NEW) of gi_jax.experiment.bundle, "
+            "and convert NEW"
         )
     extra = _extra(folder)
     architecture = Architecture(

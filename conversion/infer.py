@@ -45,7 +45,7 @@ def infer(state_dict: Mapping[str, np.ndarray]) -> Inference:
     names = list(dict.fromkeys(match["name"] or match["mangled"] for match in convs))
     eager = "gene_interaction_predictor.attention.beta" in state_dict
     told: Values = {
-        "model.name": "eager_v1" if eager else "gene_interaction_dango",
+        "model.kind": "eager_v1" if eager else "gene_interaction_dango",
         "model.hidden_channels": channels,
         "model.num_layers": 1 + max(int(match["layer"]) for match in convs),
     }
@@ -69,7 +69,7 @@ def _infer_dango(state_dict: Mapping[str, np.ndarray]) -> Inference:
     names = [
         m[1] for key in state_dict if (m := re.match(r"pretrain_model\.recon_layers\.(.+)\.weight", key))
     ]
-    told = {"model.name": "dango", "model.hidden_channels": channels}
+    told = {"model.kind": "dango", "model.hidden_channels": channels}
     return Inference(told, ("model.local_predictor_config.num_heads",), gene_num, tuple(names))
 
 

@@ -122,7 +122,7 @@ def _check_agreement(known: Inference, stated: Mapping[str, Any], source: str) -
         if key in stated and spelled_out(key, stated[key]) != spelled_out(key, told)
     ]
     graphs = stated.get("cell_dataset.graphs")
-    eager = known.told["model.name"] == "eager_v1"  # whose keys name the network `physical` so
+    eager = known.told["model.kind"] == "eager_v1"  # whose keys name the network `physical` so
     names = {name.removesuffix("_interaction") if eager else name for name in known.graph_names}
     if graphs and {str(g).removesuffix("_interaction") if eager else str(g) for g in graphs} != names:
         lines.append(

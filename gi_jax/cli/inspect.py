@@ -11,15 +11,18 @@ from rich.table import Table
 
 from gi_jax.cli.setting import CONSOLE, Overrides, read_config
 from gi_jax.experiment.bundle import member_of
-from gi_jax.experiment.experiment import Experiment, load_experiment
+from gi_jax.experiment.experiment import load_experiment
 from gi_jax.models.neural import num_parameters
+from gi_jax.models.registry import KINDS
 from gi_jax.options import check_devices, path
-from gi_jax.runs.run import fresh_state
+from gi_jax.runs.run import check_can_be_fitted, training_task
 from gi_jax.terminal import show_table
 from gi_jax.train.memory import available_bytes, required_bytes
 from gi_jax.train.optimizer import make_optimizer
 from gi_jax.train.progress import Progress
+from gi_jax.train.start import fresh_state
 from gi_jax.train.stepper import Stepper
+from gi_jax.train.task import Task
 
 
 def inspect(
@@ -30,11 +33,17 @@ def inspect(
     check_devices()
     experiment = load_experiment(read_config(config, overrides))
     CONSOLE.print(f"{experiment.report}\n{experiment.split}")
-    state = fresh_state(experiment)
+    check_can_be_fitted(experiment)
+    kind = experiment.config.model.kind
+    if KINDS[kind].fit is not None:
+        CONSOLE.print(f"a model of kind {kind} is solved for in one go: it has no steps to look at")
+        return
+    task = training_task(experiment)
+    state = fresh_state(task)
     members = experiment.config.ensemble
     params = state.params if members == 1 else member_of(state.params, 0)
     show_table(CONSOLE, _parameter_table(num_parameters(params), members))
-    show_table(CONSOLE, _cost_table(experiment, state))
+    show_table(CONSOLE, _cost_table(task, state))
 
 
 def _parameter_table(counts: dict[str, int], members: int) -> Table:
@@ -47,21 +56,21 @@ def _parameter_table(counts: dict[str, int], members: int) -> Table:
     return table
 
 
-def _cost_table(experiment: Experiment, state: jax.Array) -> Table:
+def _cost_table(task: Task, state: jax.Array) -> Table:
     """Sizes of what stays on the device, and what the compiled step asks for beside it."""
-    optimizer = make_optimizer(experiment.config.regression_task, state.params)
-    stepper = Stepper(experiment, optimizer, state, Progress())
+    optimizer = make_optimizer(task.config.regression_task, state.params)
+    stepper = Stepper(task, optimizer, state, Progress())
     compiled = stepper.compile(state)
     costs, memory = compiled.cost_analysis() or {}, compiled.memory_analysis()
     batch_size, whose = stepper.device_batch, "" if stepper.mesh is None else " of each device"
     room = "all rows" if stepper.capacity is None else f"{stepper.capacity.union:,} changed rows"
-    members = "" if experiment.config.ensemble == 1 else f", {experiment.config.ensemble} members"
+    members = "" if task.config.ensemble == 1 else f", {task.config.ensemble} members"
     title = f"one step{whose}: {batch_size:,} genotypes{members}, room for {room}"
     table = Table(title=title, title_justify="left")
     table.add_column("")
     table.add_column("", justify="right")
     table.add_row("state: weights, moments, buffers", _mebibytes(_size(state)))
-    table.add_row("networks", _mebibytes(_size(experiment.graph)))
+    table.add_row("networks", _mebibytes(_size(task.graph)))
     table.add_row("training genotypes", _mebibytes(_size(stepper.data)))
     table.add_row("work space of the step", _mebibytes(memory.temp_size_in_bytes))
     available = available_bytes()

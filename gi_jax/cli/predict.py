@@ -17,7 +17,7 @@ from gi_jax.errors import GiJaxError
 from gi_jax.experiment.bundle import CONFIG, load_bundle
 from gi_jax.files import check_writable, write_text
 from gi_jax.options import check_devices, path
-from gi_jax.predict.predictor import Predictor, mean_and_spread
+from gi_jax.predict.predictor import Predictor
 from gi_jax.terminal import Listener
 
 
@@ -73,9 +73,8 @@ def predict(
         table = genotypes_from_names(bundle.genes, genotypes)
     for note in predictor.notes:
         ERRORS.print(note)
-    members = predictor.predict_members(table if study is None else replace(table, studies=(study,)))
-    std = mean_and_spread(members).std if len(members) > 1 else None
-    text = score_table(bundle.genes, table.genes, members.mean(axis=0), std)
+    scores = predictor.score_table(table if study is None else replace(table, studies=(study,)))
+    text = score_table(bundle.genes, table.genes, scores.mean, scores.std)
     if out is None:
         sys.stdout.write(text)
         sys.stdout.flush()

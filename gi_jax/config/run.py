@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 from gi_jax.checks import at_least, one_of
 from gi_jax.config.data import CellDatasetConfig, DataConfig, DataModuleConfig, TransformsConfig
+from gi_jax.config.model import ModelOptions
 from gi_jax.config.task import RegressionTaskConfig
 from gi_jax.errors import GiJaxError
-from gi_jax.models.neural.options import ModelConfig
+from gi_jax.models.neural.options import PRECISIONS, ModelConfig
 
-PRECISIONS = {"32": "32", "32-true": "32", "bf16": "bf16", "bf16-mixed": "bf16"}
 AGGREGATION_BACKENDS = ("auto", "bcsr", "segment", "dense")
 ALL_DEVICES = ("all", "auto", "-1", -1)  # the last three as Lightning has it
 
@@ -71,12 +71,17 @@ class RunConfig:
     data: DataConfig = field(default_factory=DataConfig)
     data_module: DataModuleConfig = field(default_factory=DataModuleConfig)
     transforms: TransformsConfig = field(default_factory=TransformsConfig)
-    model: ModelConfig = field(default_factory=ModelConfig)
+    model: ModelOptions = field(default_factory=ModelConfig)
     regression_task: RegressionTaskConfig = field(default_factory=RegressionTaskConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
 
     def __post_init__(self) -> None:
         at_least("ensemble", self.ensemble, 1)
+        if self.ensemble > 1 and self.model.one_solution:
+            raise GiJaxError(
+                f"ensemble is {self.ensemble}, but a model of kind {self.model.kind} is solved for, so its "
+                "members would be equal; set ensemble: 1"
+            )
         if self.regression_task.frozen and self.model.checkpoint_path is None:
             raise GiJaxError(
                 "regression_task.frozen keeps parts of a model as they are, but model.checkpoint_path names "

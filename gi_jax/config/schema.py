@@ -52,6 +52,8 @@ def _convert(hint: Any, value: Any, path: str, root: type, unused: list[str]) ->
         return None
     if get_origin(hint) in (Union, UnionType):
         options = [option for option in get_args(hint) if option is not type(None)]
+        if len(options) > 1 and all(map(is_dataclass, options)):
+            return _build_kind(options, value, path, root, unused)
         # bool before int before float before str, so that each value keeps its own type.
         fitting = [option for option in options if type(value) is option] or options[-1:]
         return _convert(fitting[0], value, path, root, unused)
@@ -71,6 +73,39 @@ def _convert(hint: Any, value: Any, path: str, root: type, unused: list[str]) ->
             for key, entry in value.items()
         }
     return _scalar(hint, value, path)
+
+
+def _build_kind(options: list[type], values: Any, path: str, root: type, unused: list[str]) -> Any:
+    """An instance of the one dataclass whose `kinds` has the `kind` of a section; the first one without any.
+
+    What only others of them know is not used: so a kind can be chosen on the command line.
+    """
+    if not isinstance(values, Mapping):
+        raise GiJaxError(f"{path} is {values!r}, expected a section with keys")
+    values = _with_kind(values, path)
+    known = {kind: option for option in options for kind in option.kinds}
+    kind = values.get("kind") or options[0].kinds[0]
+    if kind not in known:
+        raise GiJaxError(f"{path}.kind is '{kind}', expected one of {', '.join(known)}")
+    own, others = get_type_hints(known[kind]), set().union(*map(get_type_hints, options))
+    for key in values:
+        if key not in own and key in others:
+            unused.append(f"{path}.{key}")
+    values = {key: value for key, value in values.items() if key in own or key not in others}
+    return build(known[kind], values, path, root, unused)
+
+
+def _with_kind(values: Mapping[str, Any], path: str) -> Mapping[str, Any]:
+    """The section with its kind under `kind`, which was called `name` in earlier versions."""
+    if "name" not in values:
+        return values
+    rest = {key: value for key, value in values.items() if key != "name"}
+    if rest.setdefault("kind", values["name"]) != values["name"]:
+        raise GiJaxError(
+            f"{path}.name is '{values['name']}' and {path}.kind is '{rest['kind']}', which mean the same; "
+            "give kind alone"
+        )
+    return rest
 
 
 def _scalar(hint: type, value: Any, path: str) -> bool | int | float | str:

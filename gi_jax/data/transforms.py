@@ -42,6 +42,10 @@ class LabelTransform:
         center, scale = self._parameters(label, study)
         return label * scale + center
 
+    def inverse_spread(self, std: np.ndarray, study: np.ndarray | None = None) -> np.ndarray:
+        """Standard deviations of labels `[...]` as those of scores, in their units."""
+        return std * self._parameters(std, study)[1]
+
     def study_codes(self, studies: tuple[str, ...]) -> np.ndarray:
         """Maps codes of another table to this transform's: `[len(studies)]` int32.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,13 +11,15 @@ import numpy as np
 from rich.console import Console
 from rich.table import Column, Table
 
+from gi_jax.arguments import as_sequence
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.evaluate.calibration import Calibration, calibrate
 from gi_jax.evaluate.metrics import RegressionMetrics, regression_metrics
 from gi_jax.experiment.experiment import Experiment
 from gi_jax.files import write_text
-from gi_jax.models.closed_form import Baseline, fit_baselines
-from gi_jax.predict.predictor import Predictor, mean_and_spread
+from gi_jax.models.model import FittedModel
+from gi_jax.models.registry import fit_competitor
+from gi_jax.predict.predictor import Predictor
 from gi_jax.terminal import show_table
 
 MODEL = "model"
@@ -32,8 +33,8 @@ class Evaluation(NamedTuple):
     table: GenotypeTable
     predictions: dict[str, np.ndarray]  # [M] each, in the units of the scores; the model first
     metrics: dict[str, RegressionMetrics]
-    model_std: np.ndarray | None = None  # [M], over the members of an ensemble, in the units of the scores
-    calibration: Calibration | None = None  # of an ensemble
+    model_std: np.ndarray | None = None  # [M], where the model has one, in the units of the scores
+    calibration: Calibration | None = None  # of this deviation
 
 
 def evaluate(
@@ -43,27 +44,30 @@ def evaluate(
 
     The baselines choose their strengths on the validation split, as the model chose its weights.
     """
-    members = predictor.predict_members(table)
-    predictions = {MODEL: members.mean(axis=0)}
+    mean, std = predictor.score_table(table)
+    predictions = {MODEL: mean}
     for name, baseline in fit_to_labels(baselines, experiment).items():
         predictions[name.replace("_", "-")] = baseline_scores(baseline, experiment, table)
     metrics = {name: regression_metrics(values, table.score) for name, values in predictions.items()}
-    if len(members) == 1:
+    if std is None:
         return Evaluation(table, predictions, metrics)
-    std = mean_and_spread(members).std
     return Evaluation(table, predictions, metrics, std, calibrate(predictions[MODEL], std, table.score))
 
 
-def fit_to_labels(names: Sequence[str], experiment: Experiment) -> dict[str, Baseline]:
-    """Fits baselines on a run's training split, to its transformed labels."""
-    train, val = (replace(part, score=experiment.labels(part)) for part in (experiment.train, experiment.val))
-    return fit_baselines(names, train, val, experiment.graph)
+def fit_to_labels(names: Sequence[str], experiment: Experiment) -> dict[str, FittedModel]:
+    """Fits baselines on a run's training split, to its transformed labels.
+
+    Raises:
+      GiJaxError: an unknown name.
+    """
+    data = experiment.training, experiment.validation, experiment.cell
+    return {name: fit_competitor(name, *data) for name in as_sequence(names)}
 
 
-def baseline_scores(baseline: Baseline, experiment: Experiment, table: GenotypeTable) -> np.ndarray:
+def baseline_scores(baseline: FittedModel, experiment: Experiment, table: GenotypeTable) -> np.ndarray:
     """Scores `[M]` that a baseline fitted to labels predicts, each on the scale of its study."""
     codes = experiment.transform.study_codes(table.studies)[table.study]
-    return experiment.transform.inverse(baseline.predict(table.genes), codes)
+    return experiment.transform.inverse(baseline.predict(table).members[0], codes)
 
 
 def print_evaluation(evaluation: Evaluation, what: str, console: Console) -> None:

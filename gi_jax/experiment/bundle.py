@@ -19,7 +19,7 @@ from gi_jax.data.gene_list import GeneList, load_gene_list
 from gi_jax.data.transforms import LabelTransform
 from gi_jax.errors import GiJaxError
 from gi_jax.files import PlainPath, read_text, replacing_together, write_text
-from gi_jax.models.precision import check_weights, in_working_precision
+from gi_jax.models.registry import KINDS
 from gi_jax.models.weights import read_best
 
 CONFIG, GENES, LABELS, NETWORKS, WEIGHTS = (
@@ -36,7 +36,8 @@ _EXPECTED = "a run folder that a training wrote, or a model folder"
 class ModelBundle:
     """All that predicting takes, except the networks' edges, which `networks` identifies.
 
-    The variables of an ensemble have a leading axis, one entry per member.
+    The variables are what the model's `arrays` gave; of an ensemble they have a leading axis, one entry
+    per member.
     """
 
     config: RunConfig
@@ -108,13 +109,8 @@ def save_bundle(bundle: ModelBundle, folder: str | Path) -> None:
             ) from None
 
 
-def load_bundle(folder: str | Path, *, as_stored: bool = False) -> ModelBundle:
-    """Reads a model folder, or the best weights of a run folder.
-
-    Args:
-      folder: of a model or a run.
-      as_stored: keep the weights in the dtypes in which they are stored, to be passed on; else they are
-        in the dtype that predictions are computed in, see `in_working_precision`.
+def load_bundle(folder: str | Path) -> ModelBundle:
+    """Reads a model folder, or the best weights of a run folder, in the dtypes in which they are stored.
 
     Raises:
       GiJaxError: no such folder, a file is missing or damaged, or the weights belong to other genes.
@@ -138,9 +134,7 @@ def load_bundle(folder: str | Path, *, as_stored: bool = False) -> ModelBundle:
             f"{folder / GENES}: lists other genes, or in another order, than the weights were trained with; "
             "restore the file that came with them"
         )
-    check_weights(variables, str(source))
-    if not as_stored:
-        variables = jax.device_put(in_working_precision(variables))
+    KINDS[config.model.kind].check(variables, str(source))
     return ModelBundle(config, genes, transform, _read_networks(folder / NETWORKS), variables)
 
 

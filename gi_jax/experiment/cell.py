@@ -28,8 +28,7 @@ def load_graph(config: RunConfig, genes: GeneList) -> tuple[CellGraph, LoadRepor
     Raises:
       GiJaxError: no network is named, or whatever the loader finds wrong.
     """
-    free = config.model.name == "gene_interaction_dango" and config.model.num_layers == 0
-    if not config.cell_dataset.graphs and not free:
+    if not config.cell_dataset.graphs and config.model.needs_networks:
         raise GiJaxError(
             "cell_dataset.graphs names no gene network; name at least one, or set model.num_layers to 0"
         )
@@ -45,13 +44,12 @@ def load_graph(config: RunConfig, genes: GeneList) -> tuple[CellGraph, LoadRepor
 def _choose_backends(graph: CellGraph, config: RunConfig) -> CellGraph:
     trainer, model = config.trainer, config.model
     # Several processes compile one program, and each would measure something else.
-    if trainer.aggregation_backend != "auto" or jax.process_count() > 1:
+    if trainer.aggregation_backend != "auto" or jax.process_count() > 1 or model.one_solution:
         return with_backend(graph, trainer.aggregation_backend)
-    columns = 1 + config.data_module.batch_size if model.num_layers > 1 else 1
     folder = cache_folder(config)
     return with_measured_backends(
         graph,
-        columns * model.hidden_channels,
+        model.message_columns(config.data_module.batch_size),
         jnp.bfloat16 if trainer.precision == "bf16" else jnp.float32,
         None if folder is None else folder / "aggregation_backends.json",
     )

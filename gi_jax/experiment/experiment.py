@@ -7,7 +7,6 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
-from flax import linen as nn
 
 from gi_jax.config import RunConfig
 from gi_jax.config.schema import plain
@@ -21,13 +20,12 @@ from gi_jax.data.networks import CellGraph
 from gi_jax.data.splits import Split, k_fold_splits, split_genotypes
 from gi_jax.data.transforms import LabelTransform, fit_label_transform
 from gi_jax.experiment.cell import load_genes, load_graph, network_fingerprints
-from gi_jax.models.neural import build_model
-from gi_jax.train.objective import Objective, make_objective
+from gi_jax.models.model import Cell, Labelled
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """The genes, networks, genotypes, split and label transform of a run, its model and its objective."""
+    """The genes, networks, genotypes, split and label transform of a run."""
 
     config: RunConfig
     genes: GeneList
@@ -35,8 +33,6 @@ class Experiment:
     table: GenotypeTable
     split: Split
     transform: LabelTransform  # fitted on the training rows
-    model: nn.Module
-    objective: Objective
     report: LoadReport
 
     @property
@@ -53,6 +49,24 @@ class Experiment:
     def test(self) -> GenotypeTable:
         """The test genotypes."""
         return self.table.take(self.split.test)
+
+    @property
+    def cell(self) -> Cell:
+        """What a model is told of the organism."""
+        return Cell(self.genes, self.graph)
+
+    @property
+    def training(self) -> Labelled:
+        """The training genotypes with their labels."""
+        return self._labelled(self.train)
+
+    @property
+    def validation(self) -> Labelled:
+        """The validation genotypes with their labels."""
+        return self._labelled(self.val)
+
+    def _labelled(self, table: GenotypeTable) -> Labelled:
+        return Labelled(table, self.labels(table))
 
     def labels(self, table: GenotypeTable) -> np.ndarray:
         """Transformed scores `[M]` of a part of the genotypes."""
@@ -72,14 +86,14 @@ class Experiment:
 
 
 def load_experiment(config: RunConfig, split: Split | None = None) -> Experiment:
-    """Loads the data of a configuration, splits it, fits the label transform, builds model and objective.
+    """Loads the data of a configuration, splits it and fits the label transform.
 
     Args:
       config: the run's.
       split: a saved split, drawn anew if not given.
 
     Raises:
-      GiJaxError: whatever is wrong with data, split, model or objective.
+      GiJaxError: whatever is wrong with data or split.
     """
     genes = load_genes(config.data)
     graph, network_report = load_graph(config, genes)
@@ -88,11 +102,8 @@ def load_experiment(config: RunConfig, split: Split | None = None) -> Experiment
     check_no_leak(split, table)
     labels = config.transforms.labels
     transform = fit_label_transform(labels.strategy, table, split.train, per_study=labels.per_study)
-    model = build_model(
-        config.model, gene_num=len(genes), graph_names=graph.names, precision=config.trainer.precision
-    )
     report = network_report + genotype_report
-    return Experiment(config, genes, graph, table, split, transform, model, make_objective(config), report)
+    return Experiment(config, genes, graph, table, split, transform, report)
 
 
 def genotype_filter(config: RunConfig) -> GenotypeFilter:

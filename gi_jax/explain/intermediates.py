@@ -16,7 +16,9 @@ from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.data.genotypes import genotype_batch
 from gi_jax.data.networks import CellGraph
 from gi_jax.explain.paths import Paths, forward_paths
+from gi_jax.models.model import FittedModel
 from gi_jax.models.neural import DangoOutput
+from gi_jax.models.neural.fitted import NeuralModel
 from gi_jax.models.neural.forward import TableForward
 
 
@@ -38,6 +40,13 @@ class WildtypeNetworks(NamedTuple):
 
     weights: tuple[np.ndarray, ...]
     outputs: tuple[np.ndarray, ...]  # [G, N, H] per layer, what is combined; none for Dango
+
+
+def inside(fitted: FittedModel) -> Trained | None:
+    """What a model of layers and paths is made of; None for one that has none."""
+    if isinstance(fitted, NeuralModel):
+        return Trained(fitted.module, fitted.variables, fitted.graph)
+    return None
 
 
 def predictor_parts(trained: Trained, table: GenotypeTable, batch_size: int) -> Paths:

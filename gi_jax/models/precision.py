@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -14,24 +15,34 @@ from gi_jax.errors import GiJaxError
 _ADVICE = "restore the weights from a copy or train again"
 
 
-def check_weights(variables: dict[str, Any], whose: str) -> None:
-    """Checks that every array of a model's variables holds finite floating-point numbers.
+def check_weights(variables: Mapping[str, Any], whose: str) -> None:
+    """Checks that every array of a neural model's variables holds finite floating-point numbers.
 
     Raises:
       GiJaxError: one does not; `whose` stands in front of the sentence.
     """
-    if not isinstance(variables.get("params"), dict):
+    if not isinstance(variables.get("params"), Mapping):
         raise GiJaxError(f"{whose}: holds no weights under `params`; {_ADVICE}")
     for name, array in flatten_dict(variables, sep=".").items():
         if not jnp.issubdtype(array.dtype, jnp.floating):
             raise GiJaxError(
                 f"{whose}: the array {name} is of {array.dtype}, expected floating-point numbers; {_ADVICE}"
             )
+    check_finite(variables, whose)
+
+
+def check_finite(arrays: Mapping[str, Any], whose: str) -> None:
+    """Checks that every array of a model holds finite numbers.
+
+    Raises:
+      GiJaxError: one does not; `whose` stands in front of the sentence.
+    """
+    for name, array in flatten_dict(arrays, sep=".").items():
         if not np.isfinite(np.asarray(array, np.float64)).all():
             raise GiJaxError(f"{whose}: the array {name} holds numbers that are not finite; {_ADVICE}")
 
 
-def in_working_precision(variables: dict[str, Any]) -> dict[str, Any]:
+def in_working_precision(variables: Mapping[str, Any]) -> dict[str, Any]:
     """Variables as float32; float64 ones stay so if JAX has it switched on (JAX_ENABLE_X64).
 
     So weights kept in half precision predict what the same numbers kept in float32 do.

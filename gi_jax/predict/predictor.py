@@ -7,54 +7,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-import jax
 import numpy as np
-from flax import linen as nn
-from flax.traverse_util import flatten_dict
 
 from gi_jax.arguments import as_sequence
-from gi_jax.checks import one_of
-from gi_jax.config import RunConfig
-from gi_jax.config.run import PRECISIONS
 from gi_jax.data.formats.genotype_files import genotypes_from_names
 from gi_jax.data.genotype_table import GenotypeTable
-from gi_jax.data.genotypes import genotype_batch
 from gi_jax.data.networks import CellGraph
 from gi_jax.errors import GiJaxError
 from gi_jax.experiment.bundle import ModelBundle, load_bundle
 from gi_jax.experiment.cell import load_graph, network_fingerprints
-from gi_jax.models.neural import build_model
-from gi_jax.models.neural.forward import TableForward
-from gi_jax.models.precision import in_working_precision
+from gi_jax.models.model import Cell, FittedModel, Prediction, PredictionSettings
+from gi_jax.models.registry import KINDS
 
 Genotypes = str | Sequence[str | Sequence[str]]
 
 
-def prediction_model(
-    config: RunConfig, graph: CellGraph, norm_statistics: str | None = None, precision: str = "32"
-) -> nn.Module:
-    """The model of a run, to predict with; in float32 unless told otherwise, whatever it was trained in.
-
-    A model trained with norm statistics over the batch would let a prediction depend on its batch
-    mates, so it predicts with those of each genotype by itself unless told otherwise.
-    """
-    trained = config.model.norm_statistics
-    used = norm_statistics or ("genotype" if trained == "batch" else trained)
-    model = replace(config.model, norm_statistics=used)
-    one_of("the precision of predictions", precision, PRECISIONS)
-    return build_model(model, graph.num_genes, graph.names, precision=PRECISIONS[precision])
-
-
 class MeanAndSpread(NamedTuple):
-    """Predicted scores of M genotypes: mean and sample standard deviation (divisor K - 1) over members."""
+    """Predicted scores of M genotypes, in the units of the training scores, and how sure they are."""
 
-    mean: np.ndarray  # [M]
-    std: np.ndarray  # [M], in the units of the scores
-
-
-def mean_and_spread(members: np.ndarray) -> MeanAndSpread:
-    """Summarises the predictions `[K, M]` of K > 1 members."""
-    return MeanAndSpread(members.mean(axis=0), members.std(axis=0, ddof=1))
+    mean: np.ndarray  # [M], of an ensemble over its members
+    std: np.ndarray | None  # [M], over the members (divisor K - 1) or the model's own; None without either
 
 
 class Predictor:
@@ -63,8 +35,9 @@ class Predictor:
     Args:
       bundle: the model and its surroundings.
       graph: its networks; loaded as the bundle's configuration says if not given.
-      norm_statistics: `batch`, `genotype` or `node`; see `prediction_model`.
+      norm_statistics: `batch`, `genotype` or `node`; see `gi_jax.models.neural.fitted.prediction_module`.
       precision: `32`, or `bf16` for a fast encoder at about three digits, which GeneInteractionDango has.
+      fitted: the model itself where it is there already, in place of the bundle's arrays.
 
     Raises:
       GiJaxError: a network is not the one that the model was trained with, or the weights are not those
@@ -77,19 +50,21 @@ class Predictor:
         graph: CellGraph | None = None,
         norm_statistics: str | None = None,
         precision: str = "32",
+        *,
+        fitted: FittedModel | None = None,
     ) -> None:
-        bundle = replace(bundle, variables=jax.device_put(in_working_precision(bundle.variables)))
-        self.bundle = bundle
-        self.graph = load_graph(bundle.config, bundle.genes)[0] if graph is None else graph
-        found = network_fingerprints(self.graph)
-        changed = [name for name, sha in bundle.networks.items() if found.get(name) != sha]
-        if changed:
-            raise GiJaxError(
-                f"the network '{changed[0]}' has other edges than the one this model was trained with; "
-                "restore its file or train again"
+        config = bundle.config
+        self.graph = load_graph(config, bundle.genes)[0] if graph is None else graph
+        kind = KINDS[config.model.kind]
+        if fitted is None:
+            settings = PredictionSettings(
+                config.data_module.batch_size, config.ensemble, norm_statistics, precision
             )
-        self.model = prediction_model(bundle.config, self.graph, norm_statistics, precision)
-        _check_shapes(self.graph, bundle)
+            cell = Cell(bundle.genes, self.graph)
+            fitted = kind.restore(bundle.variables, config.model, cell, settings)
+        if fitted.abilities.uses_networks:
+            _check_networks(self.graph, bundle)
+        self.fitted, self.bundle = fitted, replace(bundle, variables=fitted.arrays())
 
     @classmethod
     def load(cls, folder: str | Path, norm_statistics: str | None = None, precision: str = "32") -> Predictor:
@@ -99,15 +74,12 @@ class Predictor:
     @property
     def num_members(self) -> int:
         """K, more than one for an ensemble."""
-        return self.bundle.config.ensemble
+        return self.fitted.num_members
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of the predictions should know."""
-        trained, used = self.bundle.config.model.norm_statistics, self.model.config.norm_statistics
-        if trained == used:
-            return ()
-        return (f"trained with norm statistics over the {trained}; predictions use those of the {used}",)
+        return self.fitted.notes
 
     def predict(self, genotypes: Genotypes, study: str | None = None) -> np.ndarray:
         """Predicted interaction scores `[M]`, in the units of the training scores; an ensemble's mean.
@@ -120,39 +92,52 @@ class Predictor:
         Raises:
           GiJaxError: an unknown gene, a gene twice in a genotype, no or an unknown study where one is needed.
         """
-        return self._members(genotypes, study).mean(axis=0)
+        return self._scores(genotypes, study).mean
 
     def predict_with_spread(self, genotypes: Genotypes, study: str | None = None) -> MeanAndSpread:
-        """Like `predict`, with the standard deviation over the members of an ensemble.
+        """Like `predict`, with the standard deviation over the members of an ensemble, or the model's own.
 
         Raises:
-          GiJaxError: as `predict`; or the model has one member only.
+          GiJaxError: as `predict`; or the model has one member only, and no deviation of its own.
         """
-        if self.num_members == 1:
+        scores = self._scores(genotypes, study)
+        if scores.std is None:
             raise GiJaxError(
                 "the model has one member, which says nothing about its spread; train one with ensemble: 4"
             )
-        return mean_and_spread(self._members(genotypes, study))
+        return scores
 
     def predict_table(self, table: GenotypeTable) -> np.ndarray:
         """Predicted scores `[M]` of a table over the model's genes, each on the scale of its study."""
-        return self.predict_members(table).mean(axis=0)
+        return self.score_table(table).mean
 
-    def predict_members(self, table: GenotypeTable) -> np.ndarray:
-        """Like `predict_table`, of every member: `[K, M]`."""
-        batch_size = self.bundle.config.data_module.batch_size
-        forward = TableForward(self.model, self.graph, table, batch_size, self.num_members)
-        labels = forward.members(self.bundle.variables).astype(np.float64)
+    def score_table(self, table: GenotypeTable) -> MeanAndSpread:
+        """Like `predict_table`, with the standard deviation where the model has one."""
+        codes = self.bundle.transform.study_codes(table.studies)[table.study]
+        return self.in_score_units(self.fitted.predict(table), codes)
+
+    def in_score_units(self, prediction: Prediction, study: np.ndarray) -> MeanAndSpread:
+        """Predicted labels as scores.
+
+        Args:
+          prediction: of M genotypes.
+          study: `[M]` int32, on whose scale each is, see `LabelTransform.study_codes`.
+        """
         transform = self.bundle.transform
-        return transform.inverse(labels, transform.study_codes(table.studies)[table.study])
+        members = transform.inverse(prediction.members, study)
+        if len(members) > 1:
+            return MeanAndSpread(members.mean(axis=0), members.std(axis=0, ddof=1))
+        std = None if prediction.std is None else transform.inverse_spread(prediction.std, study)
+        return MeanAndSpread(members[0], std)
 
-    def _members(self, genotypes: Genotypes, study: str | None) -> np.ndarray:
+    def _scores(self, genotypes: Genotypes, study: str | None) -> MeanAndSpread:
         genotypes = as_sequence(genotypes)
         names = [genotype if isinstance(genotype, str) else ",".join(genotype) for genotype in genotypes]
         if not names:
-            return np.zeros((self.num_members, 0))
+            nothing = np.zeros((self.num_members, 0))
+            return self.in_score_units(Prediction(nothing), np.zeros(0, np.int32))
         table = genotypes_from_names(self.bundle.genes, names)
-        return self.predict_members(table if study is None else replace(table, studies=(study,)))
+        return self.score_table(table if study is None else replace(table, studies=(study,)))
 
 
 def load_model(folder: str | Path, precision: str = "32") -> Predictor:
@@ -160,18 +145,12 @@ def load_model(folder: str | Path, precision: str = "32") -> Predictor:
     return Predictor.load(folder, precision=precision)
 
 
-def _check_shapes(graph: CellGraph, bundle: ModelBundle) -> None:
-    """Raises a `GiJaxError` naming the first array that the model has and the weights do not, or reverse."""
-    model = build_model(bundle.config.model, graph.num_genes, graph.names)
-    smallest = genotype_batch([[0]], graph.num_genes)
-    expected = jax.eval_shape(model.init, jax.random.key(0), graph, smallest)
-    members = (bundle.config.ensemble,) if bundle.config.ensemble > 1 else ()
-    needed = {name: (*members, *leaf.shape) for name, leaf in flatten_dict(expected, sep=".").items()}
-    found = {name: leaf.shape for name, leaf in flatten_dict(bundle.variables, sep=".").items()}
-    for name in needed | found:
-        if needed.get(name) != found.get(name):
-            raise GiJaxError(
-                f"the weights are of another model than the configuration: {name} has the shape "
-                f"{found.get(name, 'of an array that is missing')}, expected "
-                f"{needed.get(name, 'no such array')}; restore the config.yaml that came with them"
-            )
+def _check_networks(graph: CellGraph, bundle: ModelBundle) -> None:
+    """Raises a `GiJaxError` if a network is another one than the model was fitted with."""
+    found = network_fingerprints(graph)
+    changed = [name for name, sha in bundle.networks.items() if found.get(name) != sha]
+    if changed:
+        raise GiJaxError(
+            f"the network '{changed[0]}' has other edges than the one this model was trained with; "
+            "restore its file or train again"
+        )

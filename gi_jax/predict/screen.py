@@ -12,8 +12,8 @@ import jax
 import numpy as np
 
 from gi_jax.errors import GiJaxError
-from gi_jax.models.neural.screening import NeuralScreen
-from gi_jax.predict.predictor import Predictor, mean_and_spread
+from gi_jax.models.model import StartedTile
+from gi_jax.predict.predictor import Predictor
 
 MOST = 10**9  # genotypes of a screen: half a day at the rates of a small model
 
@@ -23,7 +23,7 @@ class Found(NamedTuple):
 
     genes: np.ndarray  # [R, S] int32, gene ids, then N
     score: np.ndarray  # [R] float64, an ensemble's mean
-    std: np.ndarray | None  # [R] float64 over the members of an ensemble
+    std: np.ndarray | None  # [R] float64, over the members of an ensemble or the model's own
 
 
 class Screen:
@@ -76,37 +76,31 @@ class Screen:
                 f"{len(pool):,} genes make {self.num_genotypes:,} genotypes of {size}, expected at most "
                 f"{MOST:,} in a screen; name fewer genes, or more that every genotype has"
             )
-        bundle = predictor.bundle
-        batch_size = bundle.config.data_module.batch_size
-        self._screening = NeuralScreen(predictor.model, predictor.graph, batch_size, predictor.num_members)
-        self._steps = self._screening.plan(pool, free, np.array(fixed, np.int64))
+        self._tiles = predictor.fitted.screen(pool, free, np.array(fixed, np.int64))
         self._extremes = _Extremes(top)
 
     def run(self) -> Iterator[int]:
         """Predicts; yields, again and again, how many genotypes are done."""
-        variables, done = self.predictor.bundle.variables, 0
-        started = (self._screening.start(step, variables) for step in self._steps)
+        started, done = self._tiles, 0
         waiting = deque(itertools.islice(started, 1))
         while waiting:  # the device computes one tile while the host looks at the one before
             waiting.extend(itertools.islice(started, 1))
-            done += self._finish(*waiting.popleft())
+            done += self._finish(waiting.popleft())
             yield done
 
     def found(self) -> Found:
         """The extremes of what has been predicted so far."""
         return self._extremes.found()
 
-    def _finish(self, genes: np.ndarray, labels: jax.Array) -> int:
-        members = np.asarray(labels, np.float64).reshape(self.predictor.num_members, -1)[:, : len(genes)]
-        members = self.predictor.bundle.transform.inverse(members, np.resize(self.study, len(genes)))
-        if not np.isfinite(members).all():
-            bad = genes[np.argmin(np.isfinite(members).all(axis=0))]
-            names = ",".join(self.predictor.bundle.genes.names(bad))
+    def _finish(self, tile: StartedTile) -> int:
+        genes = tile.genes
+        scores = self.predictor.in_score_units(tile.result(), np.resize(self.study, len(genes)))
+        if not np.isfinite(scores.mean).all():
+            names = ",".join(self.predictor.bundle.genes.names(genes[np.argmin(np.isfinite(scores.mean))]))
             raise GiJaxError(
                 f"the prediction for {names} is no finite number; the model's weights may be damaged"
             )
-        std = mean_and_spread(members).std if len(members) > 1 else None
-        self._extremes.add(Found(genes, members.mean(axis=0), std))
+        self._extremes.add(Found(genes, *scores))
         return len(genes)
 
 

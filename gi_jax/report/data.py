@@ -9,8 +9,7 @@ from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.data.networks import CellGraph
 from gi_jax.data.transforms import LabelTransform
 from gi_jax.experiment.experiment import Experiment
-from gi_jax.explain.intermediates import Trained
-from gi_jax.models.neural import num_parameters
+from gi_jax.models.model import FittedModel
 from gi_jax.report.blocks import Section, Table, Verbatim, aligned, scaled
 from gi_jax.report.groups import by_size, by_study
 
@@ -41,14 +40,14 @@ def data_section(experiment: Experiment) -> Section:
     )
 
 
-def configuration_section(experiment: Experiment, trained: Trained) -> Section:
+def configuration_section(experiment: Experiment, fitted: FittedModel) -> Section:
     """The size of the model, and the whole configuration."""
-    counts = num_parameters(trained.variables["params"])
+    counts = fitted.num_parameters()
     rows = tuple((component, f"{count:,}") for component, count in counts.items())
     return Section(
         "Configuration",
         (
-            f"Model {experiment.config.model.name}, parameters by component.",
+            f"Model {experiment.config.model.kind}, parameters by component.",
             Table(("component", "parameters"), rows),
             "The whole config.yaml, every default written out.",
             Verbatim(to_yaml(experiment.config)),

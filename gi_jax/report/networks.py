@@ -17,7 +17,7 @@ TITLE = "Networks in the model"
 def networks_section(trained: Trained) -> Section:
     """Weights of an attentive aggregation, or the size of every network's part in a sum or a mean."""
     config, names = trained.model.config, trained.graph.names
-    method = "dango" if config.name == "dango" else config.gene_encoder_config.graph_aggregation_method
+    method = "dango" if config.kind == "dango" else config.gene_encoder_config.graph_aggregation_method
     if method != "dango" and config.num_layers == 0:
         return Section(TITLE, ("None: the model has no layers (num_layers: 0), so no network takes part.",))
     weights, outputs = wildtype_networks(trained)

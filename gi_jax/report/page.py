@@ -10,7 +10,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from gi_jax.evaluate.evaluation import Evaluation
 from gi_jax.experiment.experiment import Experiment
-from gi_jax.explain.intermediates import Trained
+from gi_jax.explain.intermediates import inside
 from gi_jax.files import write_text
 from gi_jax.predict.predictor import Predictor
 from gi_jax.report.agreement import baselines_section, in_short, scatter_section
@@ -47,17 +47,17 @@ def write_page(
       epochs, steps: the `epoch` and `step` records of the run's metrics.
       name: of the run; that of the page's folder if not given.
     """
-    trained = Trained(predictor.model, predictor.bundle.member(0).variables, predictor.graph)
+    trained = inside(predictor.fitted.member(0))
     sections = (
         baselines_section(evaluation),
         scatter_section(evaluation),
         residuals_section(evaluation),
         calibration_section(path.parent / CALIBRATION, len(evaluation.table)),
         curves_section(experiment, epochs, steps),
-        predictors_section(experiment, trained),
-        networks_section(trained),
+        trained and predictors_section(experiment, trained),
+        trained and networks_section(trained),
         data_section(experiment),
-        configuration_section(experiment, trained),
+        configuration_section(experiment, predictor.fitted),
     )
     name = name or path.absolute().parent.name
     summary = [in_short(evaluation, experiment.split.kind), *(f"Note: {note}." for note in predictor.notes)]

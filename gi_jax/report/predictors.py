@@ -17,7 +17,7 @@ NAMES = ("global", "local")
 def predictors_section(experiment: Experiment, trained: Trained) -> Section | None:
     """How both predictors make up the predictions of test genotypes; None for a model with only one."""
     config, local = experiment.config.model, experiment.config.model.local_predictor_config
-    if config.name == "dango" or not local.use_local_predictor or local.combination_method == "local":
+    if not (config.has_paths and local.use_local_predictor):
         return None
     test = experiment.test
     drawn = np.sort(np.random.default_rng(0).permutation(len(test))[:SAMPLE])

@@ -27,7 +27,7 @@ from gi_jax.predict.predictor import Predictor
 from gi_jax.report import plot_report, write_page
 from gi_jax.evaluate.calibration import FILE as CALIBRATION
 from gi_jax.evaluate.calibration import write_calibration
-from gi_jax.train.checkpoint import Checkpoints
+from gi_jax.train.checkpoint import Checkpoints, Restored
 from gi_jax.train.devices import device_mesh
 from gi_jax.train.ensemble import check_starting_weights, stack_members
 from gi_jax.evaluate.evaluation import (
@@ -43,7 +43,11 @@ from gi_jax.evaluate.evaluation import (
 from gi_jax.experiment.experiment import Experiment, load_experiment
 from gi_jax.runs.lock import lock_folder
 from gi_jax.train.logging import JsonLines, Reporter, read_records
-from gi_jax.train.loop import Training
+from gi_jax.train.fit import GradientFit
+from gi_jax.runs.solved import SolvedFit
+from gi_jax.models.model import FittedModel
+from gi_jax.models.registry import KINDS
+from gi_jax.train.task import Task, make_task
 from gi_jax.train.optimizer import make_optimizer
 from gi_jax.train.processes import check_alike, every_process, is_first
 from gi_jax.train.progress import Progress
@@ -109,39 +113,42 @@ def _train(
     experiment: Experiment, folder: Path, resuming: bool, console: Console, baselines: Sequence[str]
 ) -> RunResult:
     """Trains and evaluates in a folder that is this run's own."""
-    identity = experiment.identity()
+    config, identity = experiment.config, experiment.identity()
     check_alike("configuration, genes, data or run folder", {**identity, "resuming": resuming})
     reporter = Reporter(console if is_first() else Console(quiet=True))
     reporter.say(f"{experiment.report}\n{experiment.split}")
     checkpoints = Checkpoints(folder, identity)
-    # Weights to start from are needed no more, and may have gone, once there is a checkpoint.
-    restored = checkpoints.restore(_state(experiment, loaded=None)) if resuming else None
-    if restored is None:
-        state, progress = fresh_state(experiment), Progress()
-    else:
+
+    def begin(keep_until: int) -> None:
+        reporter.sinks = every_process(lambda: _open(folder, experiment, keep_until) if is_first() else ())
+
+    def check(restored: Restored) -> None:
         check_same_data(folder, restored.identity, identity)
-        state, progress = restored.state, restored.progress
-        experiment = _with_earlier_backends(experiment, progress)
         reporter.say(describe_resumption(restored))
-    keep_until = progress.step if restored else -1
-    reporter.sinks = every_process(lambda: _open(folder, experiment, keep_until) if is_first() else ())
+
+    if KINDS[config.model.kind].fit is None:
+        fit = GradientFit(
+            config,
+            experiment.transform,
+            folder,
+            checkpoints,
+            reporter,
+            begin=begin,
+            check=check,
+            resuming=resuming,
+        )
+    else:
+        fit = SolvedFit(config, experiment.transform, checkpoints, reporter, begin=begin)
     with closing(reporter):
-        with StopSignals() as signals, reporter:
-            training = Training(experiment, state, progress, checkpoints, reporter, signals)
-            ended = training.run()
-        if ended is None:
-            text = f"stopped by {signals.received.name}, state saved at step {progress.step:,}"
-            return RunResult(text, None, signals.received)
-        criterion = training.criterion
-        best = criterion.best(progress)
-        reporter.say(
-            f"training ended: {ended}; best {criterion.label} {math.nan if best is None else best:.4f} "
-            f"in epoch {progress.best_epoch + 1}"
-        )
+        fitted = fit(config.model, experiment.training, experiment.validation, experiment.cell)
+        if fit.ended is None:
+            text = f"stopped by {fit.stopped_by.name}, state saved at step {fit.progress.step:,}"
+            return RunResult(text, None, fit.stopped_by)
+        used = replace(experiment, graph=fit.cell.graph)
         evaluation = every_process(
-            lambda: _conclude(folder, experiment, reporter, progress, baselines) if is_first() else None
+            lambda: _conclude(folder, used, fitted, reporter, fit.progress, baselines) if is_first() else None
         )
-    return RunResult(ended, evaluation, None)
+    return RunResult(fit.ended, evaluation, None)
 
 
 def _prepare(config: RunConfig, folder: Path, resume: bool) -> tuple[Experiment, bool]:
@@ -156,16 +163,9 @@ def _prepare(config: RunConfig, folder: Path, resume: bool) -> tuple[Experiment,
     if resuming:
         check_same_config(folder, config)
         check_same_genes(folder, load_genes(config.data))
-    return load_experiment(config, load_split(folder / SPLIT) if resuming else None), resuming
-
-
-def _with_earlier_backends(experiment: Experiment, progress: Progress) -> Experiment:
-    """Goes on with the backends that the run began with: others round differently."""
-    named = experiment.config.trainer.aggregation_backend != "auto"
-    elsewhere = progress.platform != jax.default_backend()
-    if named or elsewhere or set(progress.backends) != set(experiment.graph.names):
-        return experiment
-    return replace(experiment, graph=jax.device_put(with_backend(experiment.graph, progress.backends)))
+    experiment = load_experiment(config, load_split(folder / SPLIT) if resuming else None)
+    check_can_be_fitted(experiment)
+    return experiment, resuming
 
 
 def _open(folder: Path, experiment: Experiment, keep_until: int) -> tuple[Sink, ...]:
@@ -178,54 +178,46 @@ def _open(folder: Path, experiment: Experiment, keep_until: int) -> tuple[Sink, 
     return (lines, *make_sinks(config.trainer.loggers, folder, plain(config)))
 
 
+def check_can_be_fitted(experiment: Experiment) -> None:
+    """Builds what a fit needs, to hear of what is impossible before there is a run folder.
+
+    Raises:
+      GiJaxError: a loss or a precision that the model does not have, or a model that no file can keep.
+    """
+    kind = KINDS[experiment.config.model.kind]
+    if kind.not_saved:
+        raise GiJaxError(kind.not_saved)
+    if kind.fit is None:
+        training_task(experiment)
+
+
+def training_task(experiment: Experiment) -> Task:
+    """What a training by gradient works on, of a run's experiment."""
+    return make_task(
+        experiment.config,
+        experiment.training,
+        experiment.validation,
+        experiment.cell,
+        experiment.transform,
+    )
+
+
 def _conclude(
-    folder: Path, experiment: Experiment, reporter: Reporter, progress: Progress, baselines: Sequence[str]
+    folder: Path,
+    experiment: Experiment,
+    fitted: FittedModel,
+    reporter: Reporter,
+    progress: Progress,
+    baselines: Sequence[str],
 ) -> Evaluation:
-    """Evaluates the best weights beside baselines, and writes and shows the result."""
-    predictor = Predictor(load_bundle(folder), experiment.graph)
+    """Evaluates the fitted model beside baselines, and writes and shows the result."""
+    predictor = Predictor(load_bundle(folder), experiment.graph, fitted=fitted)
     evaluation = evaluate(experiment, predictor, experiment.test, baselines)
     write_report(evaluation, experiment, predictor, folder)
     values = evaluation.metrics[MODEL]._asdict()
     reporter.record("test", progress.step, **{f"test_{name}": value for name, value in values.items()})
     print_evaluation(evaluation, f"test genotypes ({experiment.split.kind} split)", reporter.console)
     return evaluation
-
-
-def fresh_state(experiment: Experiment) -> TrainState:
-    """The state before the first step, from random weights or those of `model.checkpoint_path`.
-
-    With an ensemble every leaf has a leading axis, one entry per member; the first member starts as
-    a run of the same seed does.
-    """
-    config = experiment.config
-    loaded = None
-    if config.model.checkpoint_path is not None:
-        loaded = load_bundle(config.model.checkpoint_path)
-        check_starting_weights(loaded.config.ensemble, config)
-    return _state(experiment, loaded)
-
-
-def _state(experiment: Experiment, loaded: ModelBundle | None) -> TrainState:
-    config = experiment.config
-    states = [_member_state(experiment, member, loaded) for member in range(config.ensemble)]
-    return states[0] if config.ensemble == 1 else stack_members(states)
-
-
-def _member_state(experiment: Experiment, member: int, loaded: ModelBundle | None) -> TrainState:
-    config, seed = experiment.config, experiment.config.seed + member
-    variables = init_variables(experiment.model, experiment.graph, seed)
-    if loaded is not None:
-        start = loaded.member(member if loaded.config.ensemble > 1 else 0)
-        variables = _same_shapes(start.variables, variables, config)
-    return init_state(
-        variables,
-        config.regression_task,
-        make_optimizer(config.regression_task, variables["params"]),
-        experiment.objective,
-        embedding_dim=config.model.hidden_channels,
-        batch_size=config.data_module.batch_size,
-        seed=seed,
-    )
 
 
 def check_report(folder: Path) -> None:
@@ -252,14 +244,3 @@ def write_report(evaluation: Evaluation, experiment: Experiment, predictor: Pred
         plot_report(new / PICTURE, evaluation.table.score, evaluation.predictions[MODEL], epochs, pearson)
         name = folder.absolute().name
         write_page(new / REPORT, experiment, predictor, evaluation, epochs, steps, name=name)
-
-
-def _same_shapes(loaded: dict[str, Any], fresh: dict[str, Any], config: RunConfig) -> dict[str, Any]:
-    found, expected = (flat(jax.tree.map(lambda x: tuple(x.shape), tree)) for tree in (loaded, fresh))
-    for name in expected | found:
-        if found.get(name) != expected.get(name):
-            raise GiJaxError(
-                f"{config.model.checkpoint_path}: {name} has shape {found.get(name)}, but this configuration "
-                f"needs {expected.get(name)}; use the model section that the weights were trained with"
-            )
-    return jax.tree.map(lambda weights, like: jnp.asarray(weights, like.dtype), loaded, fresh)

@@ -16,7 +16,7 @@ from gi_jax.config.study import BASELINES, StudyConfig, StudyDatasetConfig, Stud
 from gi_jax.config.yaml_text import override
 from gi_jax.errors import GiJaxError
 from gi_jax.experiment.bundle import CONFIG
-from gi_jax.models.closed_form import BASELINES as KNOWN_BASELINES
+from gi_jax.models.registry import COMPETITORS
 from gi_jax.runs.resume import flat
 from gi_jax.study.results import RESULTS, read_results
 
@@ -113,10 +113,10 @@ def select_cells(cells: Sequence[Cell], patterns: Sequence[str]) -> tuple[Cell, 
 
 def _cells_of_one_split(study: StudyConfig, dataset: StudyDatasetConfig, split: str, seed: int) -> list[Cell]:
     """The baselines' cell, then one for each row."""
-    if unknown := [name for name in dataset.baselines if name not in KNOWN_BASELINES]:
+    if unknown := [name for name in dataset.baselines if name not in COMPETITORS]:
         raise GiJaxError(
             f"dataset '{dataset.name}' names the baseline '{unknown[0]}'; "
-            f"expected some of {', '.join(KNOWN_BASELINES)}"
+            f"expected some of {', '.join(COMPETITORS)}"
         )
     group = Path(study.out) / f"{dataset.name}-{split}-{seed}"
     common = _configure(study.config, (), dataset, split, seed)

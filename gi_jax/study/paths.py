@@ -9,6 +9,7 @@ import numpy as np
 
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.evaluate.metrics import regression_metrics
+from gi_jax.explain.intermediates import inside
 from gi_jax.explain.paths import Paths, forward_paths
 from gi_jax.models.neural.forward import TableForward
 from gi_jax.predict.predictor import Predictor
@@ -31,15 +32,12 @@ def path_numbers(predictor: Predictor, table: GenotypeTable) -> dict[str, float 
       predictor: a trained model.
       table: M measured genotypes.
     """
-    model, batch_size = predictor.model.config, predictor.bundle.config.data_module.batch_size
-    local = model.local_predictor_config
-    if model.name == "dango" or (local.use_local_predictor and local.combination_method == "local"):
+    opened = [inside(predictor.fitted.member(index)) for index in range(predictor.num_members)]
+    if not predictor.fitted.abilities.has_paths or opened[0] is None:
         return {}
-    forward = TableForward(predictor.model, predictor.graph, table, batch_size)
-    members = [
-        _member_numbers(forward, predictor.bundle.member(index).variables, table.score)
-        for index in range(predictor.num_members)
-    ]
+    batch_size = predictor.bundle.config.data_module.batch_size
+    forward = TableForward(opened[0].model, predictor.graph, table, batch_size)
+    members = [_member_numbers(forward, member.variables, table.score) for member in opened]
     numbers = {}
     for name in members[0]:
         present = [member[name] for member in members if member[name] is not None]

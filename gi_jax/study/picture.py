@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from gi_jax.models.closed_form import BASELINES
+from gi_jax.models.registry import COMPETITORS
 from gi_jax.report.panels import as_drawn
 
 PANELS_PER_LINE = 2
@@ -40,7 +40,7 @@ def plot_study(path: Path, panels: Mapping[str, Mapping[str, Sequence[float]]]) 
 
 def _bars(axes: Axes, rows: Mapping[str, Sequence[float]]) -> None:
     means = [statistics.mean(values) if values else 0.0 for values in rows.values()]
-    colours = [BASELINE_BAR if row in BASELINES else MODEL_BAR for row in rows]
+    colours = [BASELINE_BAR if row in COMPETITORS else MODEL_BAR for row in rows]
     drawn = axes.barh([as_drawn(row.replace("_", " ")) for row in rows], means, color=colours, height=0.7)
     for bar, values in zip(drawn, rows.values(), strict=True):
         middle = bar.get_y() + bar.get_height() / 2

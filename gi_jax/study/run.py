@@ -27,7 +27,6 @@ from gi_jax.evaluate.metrics import regression_metrics
 from gi_jax.experiment.bundle import CONFIG
 from gi_jax.experiment.experiment import load_experiment
 from gi_jax.files import check_folder, write_text
-from gi_jax.models.neural import num_parameters
 from gi_jax.predict.predictor import Predictor
 from gi_jax.runs.lock import FolderInUseError
 from gi_jax.runs.run import METRICS, train
@@ -106,7 +105,7 @@ def run_cell(cell: Cell, console: Console) -> Signals | None:
     result = Result(
         **on_test_split(run.evaluation.metrics[MODEL]),
         **training_numbers(cell.folder / METRICS),
-        parameters=num_parameters(predictor.bundle.variables["params"])["total"],
+        parameters=predictor.fitted.num_parameters()["total"],
         **path_numbers(predictor, run.evaluation.table),
     )
     write_results(cell.folder, {cell.row: result})

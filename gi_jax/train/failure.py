@@ -8,8 +8,8 @@ import jax
 import numpy as np
 
 from gi_jax.experiment.bundle import member_of
-from gi_jax.experiment.experiment import Experiment
 from gi_jax.train.state import CHECKS, Failure
+from gi_jax.train.task import Task
 
 
 class FirstFailure(NamedTuple):
@@ -54,18 +54,18 @@ def first_failure(failure: Failure) -> FirstFailure | None:
     return FirstFailure(int(position), finite, genotypes, member)
 
 
-def describe_failure(failure: FirstFailure, order: np.ndarray, experiment: Experiment) -> FailureReport:
+def describe_failure(failure: FirstFailure, order: np.ndarray, task: Task) -> FailureReport:
     """Names the stage, the genotypes and the member of a failed batch.
 
     Args:
       failure: see `first_failure`.
       order: `[steps * B]` rows of its epoch.
-      experiment: holds the training genotypes.
+      task: holds the training genotypes.
     """
     position, finite, concerned, member = failure
     stage = next(name for name, good in zip(CHECKS, finite, strict=True) if not good)
-    train = experiment.train
+    train = task.training.table
     batch = order[position * len(concerned) : (position + 1) * len(concerned)]
     rows = batch[concerned] if concerned.any() else batch[batch < len(train)]
-    genotypes = [",".join(experiment.genes.names(train.genes[row])) for row in rows]
+    genotypes = [",".join(task.genes.names(train.genes[row])) for row in rows]
     return FailureReport(stage, genotypes, whole_batch=not concerned.any(), member=member)

@@ -14,9 +14,8 @@ import numpy as np
 
 from gi_jax.errors import GiJaxError
 from gi_jax.evaluate.metrics import RegressionMetrics, epoch_summary, regression_metrics
-from gi_jax.experiment.experiment import Experiment
+from gi_jax.models.neural.fitted import prediction_module
 from gi_jax.models.neural.forward import TableForward
-from gi_jax.predict.predictor import mean_and_spread, prediction_model
 from gi_jax.train.batches import num_batches
 from gi_jax.train.checkpoint import Checkpoints
 from gi_jax.train.criterion import choose_criterion
@@ -31,6 +30,7 @@ from gi_jax.train.signals import StopSignals
 from gi_jax.train.state import TrainState
 from gi_jax.train.step import StepInputs, StepReport
 from gi_jax.train.stepper import Stepper
+from gi_jax.train.task import Task
 
 STEPS_IN_FLIGHT = 2  # dispatched but perhaps not done, so that the host never waits for the device
 
@@ -42,7 +42,7 @@ class Training:
     the signals of all, which they compare whenever a step is logged.
 
     Args:
-      experiment: data, model and objective.
+      task: genotypes, cell, module and objective.
       state, progress: the start, fresh or restored.
       checkpoints: where states go.
       reporter: told of everything.
@@ -51,30 +51,30 @@ class Training:
 
     def __init__(
         self,
-        experiment: Experiment,
+        task: Task,
         state: TrainState,
         progress: Progress,
         checkpoints: Checkpoints,
         reporter: Reporter,
         signals: StopSignals,
     ) -> None:
-        self.experiment, self.progress = experiment, progress
+        self.task, self.progress = task, progress
         self.checkpoints, self.reporter, self.signals = checkpoints, reporter, signals
-        self.config = experiment.config
+        self.config = task.config
         optimizer = make_optimizer(self.config.regression_task, state.params)
-        self.stepper = Stepper(experiment, optimizer, state, progress)
+        self.stepper = Stepper(task, optimizer, state, progress)
         self.state = on_all_devices(state, self.stepper.mesh)
-        self.steps = num_batches(len(experiment.split.train), self.config.data_module.batch_size)
-        task, epochs = self.config.regression_task, self.config.trainer.max_epochs
-        self.rate = LearningRate(task, self.steps, epochs, progress)
-        self.val = experiment.val
+        self.steps = num_batches(len(task.training.table), self.config.data_module.batch_size)
+        settings, epochs = self.config.regression_task, self.config.trainer.max_epochs
+        self.rate = LearningRate(settings, self.steps, epochs, progress)
+        self.val = task.validation.table
         self.criterion = choose_criterion(self.val.score)
         self._told_undefined = False
-        model = prediction_model(self.config, experiment.graph)
+        model = prediction_module(self.config.model, task.graph)
         batch_size, members = self.config.data_module.batch_size, self.config.ensemble
-        self.validate = TableForward(model, experiment.graph, self.val, batch_size, members)
+        self.validate = TableForward(model, task.graph, self.val, batch_size, members)
         self._started = time.monotonic() - progress.seconds
-        graph = experiment.graph
+        graph = task.graph
         progress.backends = {n: a.backend for n, a in zip(graph.names, graph.networks, strict=True)}
         progress.platform = jax.default_backend()
         self._agree()
@@ -173,8 +173,8 @@ class Training:
         """Metrics of the mean prediction on the validation split, and the mean spread of an ensemble."""
         val = self.val
         labels = self.validate.members(one_copy(self.state.variables)).astype(np.float64)
-        scores = self.experiment.transform.inverse(labels, val.study)  # [K, M]
-        spread = float(mean_and_spread(scores).std.mean()) if len(scores) > 1 else None
+        scores = self.task.transform.inverse(labels, val.study)  # [K, M]
+        spread = float(scores.std(axis=0, ddof=1).mean()) if len(scores) > 1 else None
         return {"metrics": list(regression_metrics(scores.mean(axis=0), val.score)), "spread": spread}
 
     def _validate(self) -> RegressionMetrics:
@@ -257,7 +257,7 @@ class Training:
         if failed is None:
             return
         self.progress.step += failed.position + 1 - self.progress.position
-        failure = describe_failure(failed, self.order, self.experiment)
+        failure = describe_failure(failed, self.order, self.task)
         step, before = self.progress.step, self.checkpoints.last_step()
         member = {} if failure.member is None else {"member": failure.member}
         self.reporter.record("not_finite", step, stage=failure.stage, genotypes=failure.genotypes, **member)

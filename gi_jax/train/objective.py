@@ -116,9 +116,9 @@ def make_objective(config: RunConfig) -> Objective:
     if task.loss == "dango":
         return _dango(config)
     contrastive = task.loss not in ("logcosh", "mse")
-    if contrastive and config.model.name == "dango":
+    if contrastive and config.model.kind == "dango":
         raise GiJaxError(
-            f"regression_task.loss is '{task.loss}', which needs the pooled embeddings that model.name "
+            f"regression_task.loss is '{task.loss}', which needs the pooled embeddings that model.kind "
             "'dango' does not have; use logcosh, mse or dango"
         )
     known = {f.name for f in fields(LOSSES[task.loss])}
@@ -127,10 +127,10 @@ def make_objective(config: RunConfig) -> Objective:
 
 
 def _dango(config: RunConfig) -> DangoObjective:
-    if config.model.name != "dango":
+    if config.model.kind != "dango":
         raise GiJaxError(
-            f"regression_task.loss is 'dango', which reconstructs networks from model.name 'dango', not "
-            f"'{config.model.name}'; use another loss"
+            f"regression_task.loss is 'dango', which reconstructs networks from model.kind 'dango', not "
+            f"'{config.model.kind}'; use another loss"
         )
     names, options = config.cell_dataset.graphs, config.regression_task.loss_options
     weights = {name: 0.1 if any(part in name for part in SPARSELY_OBSERVED) else 1.0 for name in names}

@@ -10,7 +10,6 @@ import jax
 import numpy as np
 import optax
 
-from gi_jax.experiment.experiment import Experiment
 from gi_jax.models.neural.room import choose_capacity
 from gi_jax.models.neural.row_needs import changed_row_needs
 from gi_jax.train.batches import TrainingData, epoch_order, training_data
@@ -21,6 +20,7 @@ from gi_jax.train.processes import every_process
 from gi_jax.train.progress import Progress
 from gi_jax.train.state import TrainState
 from gi_jax.train.step import StepInputs, StepReport, make_train_step
+from gi_jax.train.task import Task
 
 
 class Stepper:
@@ -28,7 +28,7 @@ class Stepper:
     batch of unseen extent.
 
     Args:
-      experiment: the run's data, model and objective.
+      task: genotypes, cell, module and objective.
       optimizer: see `make_optimizer`.
       state: any state of the run, for its dtype and key.
       progress: says what the step had room for in an earlier session; estimated if it does not, or
@@ -40,22 +40,20 @@ class Stepper:
 
     def __init__(
         self,
-        experiment: Experiment,
+        task: Task,
         optimizer: optax.GradientTransformation,
         state: TrainState,
         progress: Progress,
     ) -> None:
-        self.experiment, self.optimizer = experiment, optimizer
-        train = experiment.train
-        self.mesh = device_mesh(experiment.config)
-        self.batch_size = experiment.config.data_module.batch_size
+        self.task, self.optimizer = task, optimizer
+        train = task.training.table
+        self.mesh = device_mesh(task.config)
+        self.batch_size = task.config.data_module.batch_size
         self.device_batch = self.batch_size if self.mesh is None else self.batch_size // self.mesh.size
         dtype = jax.tree.leaves(state.params)[0].dtype
-        data: TrainingData = training_data(train, experiment.labels(train), dtype)
-        self.data, self.graph = on_all_devices((data, experiment.graph), self.mesh)
-        self.needs = changed_row_needs(
-            experiment.config.model, experiment.graph, train.genes, self.device_batch
-        )
+        data: TrainingData = training_data(train, task.training.labels, dtype)
+        self.data, self.graph = on_all_devices((data, task.graph), self.mesh)
+        self.needs = changed_row_needs(task.config.model, task.graph, train.genes, self.device_batch)
         known = progress.row_need if progress.device_batch == self.device_batch else []
         self.row_need = np.array(known) if known else self.needs and self.needs.expected(self.device_batch)
         self.rng = np.asarray(state.rng).reshape(-1, 2)[0]  # all members see the first one's batches
@@ -97,25 +95,25 @@ class Stepper:
         return self._step.lower(state, self.data, self.order, self.graph, inputs).compile()
 
     def _required_at(self, state: TrainState, batch_size: int) -> int:
-        config = self.experiment.config
+        config = self.task.config
         smaller = replace(config, data_module=replace(config.data_module, batch_size=batch_size))
-        experiment = replace(self.experiment, config=smaller)
+        task = replace(self.task, config=smaller)
         state = one_copy(state)
         failed = state.failure.genotypes[..., :batch_size]
         state = state.replace(failure=state.failure._replace(genotypes=failed))
-        stepper = Stepper(experiment, self.optimizer, state, Progress())
+        stepper = Stepper(task, self.optimizer, state, Progress())
         return required_bytes(stepper.compile(on_all_devices(state, stepper.mesh)))
 
     def _make_step(self) -> None:
         """Makes the step for the present need, unless the one there has the same room."""
-        config, num_genes = self.experiment.config, len(self.experiment.genes)
+        config, num_genes = self.task.config, len(self.task.genes)
         capacity = choose_capacity(self.needs, self.row_need, num_genes, self.device_batch)
         if self._step is not None and capacity == self.capacity:
             return
         self.capacity = capacity
         step = make_train_step(
-            self.experiment.model,
-            self.experiment.objective,
+            self.task.model,
+            self.task.objective,
             self.optimizer,
             batch_size=self.batch_size,
             capacity=self.capacity,

@@ -12,17 +12,20 @@ from threadpoolctl import threadpool_limits
 
 from gi_jax.data import cell_graph, load_genotypes, split_genotypes
 from gi_jax.data.bundled import bundled_gene_list
+from gi_jax.data.gene_list import GeneList
 from gi_jax.data.genotype_table import GenotypeTable, padded
 from gi_jax.errors import GiJaxError
 from gi_jax.models.closed_form import (
-    BASELINES,
     fit_additive,
-    fit_baselines,
+    fit_gradient_boosting,
     fit_low_rank,
     fit_query_pair_mean,
 )
+from gi_jax.models.model import Cell, Labelled
+from gi_jax.models.registry import COMPETITORS, fit_competitor
 
 NUM_GENES = 40
+GENES = GeneList(tuple(f"G{i:02}" for i in range(NUM_GENES)))
 
 
 def table_of(sets, score) -> GenotypeTable:
@@ -59,7 +62,7 @@ def parts(table: GenotypeTable):
 
 
 def correlation(fitted, table: GenotypeTable) -> float:
-    return pearsonr(fitted.predict(table.genes), table.score)[0]
+    return pearsonr(fitted.labels(table.genes), table.score)[0]
 
 
 def test_additive_is_ridge_regression():
@@ -89,8 +92,8 @@ def test_low_rank_sums_the_pairs_of_larger_genotypes():
     assert correlation(fit_additive(train, val), test) < 0.6
     assert correlation(fitted, test) > 0.9
     effects = fitted.pair_effects[np.ix_(fitted.position[sets[0]], fitted.position[sets[0]])]
-    expected = fitted.additive.predict(np.array(sets[:1])) + np.triu(effects, 1).sum()
-    np.testing.assert_allclose(fitted.predict(np.array(sets[:1])), expected)
+    expected = fitted.additive.labels(np.array(sets[:1])) + np.triu(effects, 1).sum()
+    np.testing.assert_allclose(fitted.labels(np.array(sets[:1])), expected)
 
 
 def test_low_rank_keeps_to_additive_where_pairs_tell_nothing():
@@ -106,51 +109,48 @@ def test_query_pair_mean_is_the_shrunken_mean():
     fitted = fit_query_pair_mean(train, train)
     assert fitted.chosen == "shrinkage 0"  # nothing speaks for shrinkage when validating on the training rows
     queries, _ = padded([[0, 1, 9], [5, 6, 8], [10, 11, 12]], NUM_GENES)
-    np.testing.assert_allclose(fitted.predict(queries), [3.0, -1.0, 2.0])  # means of 1 2 6, of -1, of all
+    np.testing.assert_allclose(fitted.labels(queries), [3.0, -1.0, 2.0])  # means of 1 2 6, of -1, of all
 
 
 @pytest.fixture(scope="module")
 def fitted():
     train, val, test = parts(pair_screen())
     with threadpool_limits(1):  # so that trees do not wait for cores that other tests are using
-        return fit_baselines(BASELINES, train, val, graph()), test
+        data = Labelled(train, train.score), Labelled(val, val.score), Cell(GENES, graph())
+        return {name: fit_competitor(name, *data) for name in COMPETITORS}, test
 
 
 def test_all_baselines_ignore_the_order_of_genes_and_accept_padding(fitted):
     baselines, test = fitted
     wider = np.pad(test.genes, ((0, 0), (0, 2)), constant_values=NUM_GENES)
-    assert set(baselines) == set(BASELINES)
+    assert set(baselines) == set(COMPETITORS)
     for name, baseline in baselines.items():
-        prediction = baseline.predict(test.genes)
+        prediction = baseline.labels(test.genes)
         assert prediction.shape == (len(test),) and np.isfinite(prediction).all()
-        np.testing.assert_allclose(baseline.predict(wider), prediction, atol=1e-9, err_msg=name)
+        np.testing.assert_allclose(baseline.labels(wider), prediction, atol=1e-9, err_msg=name)
         if name != "query_pair":  # which looks pairs up in the sorted sets of a genotype table
             np.testing.assert_allclose(
-                baseline.predict(test.genes[:, ::-1]), prediction, atol=1e-9, err_msg=name
+                baseline.labels(test.genes[:, ::-1]), prediction, atol=1e-9, err_msg=name
             )
 
 
 def test_unseen_genes_add_nothing():
     train = table_of([[0, 1], [0, 2], [1, 2], [3, 4]], [1.0, 2.0, 3.0, 0.0])
     fitted = fit_low_rank(train, train)
-    np.testing.assert_allclose(fitted.predict(np.array([[20, 21]])), fitted.additive.intercept)
+    np.testing.assert_allclose(fitted.labels(np.array([[20, 21]])), fitted.additive.intercept)
 
 
 def test_single_mutants_have_no_pairs():
     train = table_of([[0], [1], [2], [3]], [1.0, 2.0, 3.0, 0.0])
     np.testing.assert_array_equal(
-        fit_low_rank(train, train).predict(train.genes), fit_additive(train, train).predict(train.genes)
+        fit_low_rank(train, train).labels(train.genes), fit_additive(train, train).labels(train.genes)
     )
 
 
 def test_boosting_knows_the_spread_of_scores_far_from_zero():
     train, val, _ = parts(pair_screen())
     near, far = (
-        fit_baselines(
-            ["gradient_boosting"],
-            *(replace(part, score=part.score + offset) for part in (train, val)),
-            graph(),
-        )["gradient_boosting"]
+        fit_gradient_boosting(*(replace(part, score=part.score + offset) for part in (train, val)), graph())
         for offset in (0.0, 2.0**30)
     )
     deviation = -2  # of the features of a gene, the last but one
@@ -160,7 +160,7 @@ def test_boosting_knows_the_spread_of_scores_far_from_zero():
 def test_an_unknown_baseline_is_refused():
     train, val, _ = parts(pair_screen())
     with pytest.raises(GiJaxError, match="`forest` is no baseline; expected one of mean, additive"):
-        fit_baselines(["forest"], train, val, graph())
+        fit_competitor("forest", Labelled(train, train.score), Labelled(val, val.score), Cell(GENES, graph()))
 
 
 def test_the_reference_values_on_a_bundled_study_are_reached():

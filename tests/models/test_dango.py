@@ -20,7 +20,7 @@ from gi_jax.nn.sage import SAGEParameters, sage
 N, H = 10, 8
 NAMES = ("neighborhood", "fusion", "database")
 CONFIG = ModelConfig(
-    name="dango", hidden_channels=H, local_predictor_config=LocalPredictorConfig(num_heads=2)
+    kind="dango", hidden_channels=H, local_predictor_config=LocalPredictorConfig(num_heads=2)
 )
 
 

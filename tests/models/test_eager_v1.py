@@ -20,7 +20,7 @@ from gi_jax.models.neural import EagerV1
 N, H = 10, 8
 NAMES = ("physical_interaction", "regulatory_interaction")
 CONFIG = ModelConfig(
-    name="eager_v1",
+    kind="eager_v1",
     hidden_channels=H,
     num_layers=2,
     norm="layer",

@@ -62,6 +62,6 @@ def test_half_precision_is_near_float32_with_float32_parameters(aggregation, bac
 
 
 def test_a_model_without_half_precision_says_so():
-    config = ModelConfig(name="dango", local_predictor_config=LocalPredictorConfig(num_heads=4))
-    with pytest.raises(GiJaxError, match="'bf16', which model.name 'dango' does not have"):
+    config = ModelConfig(kind="dango", local_predictor_config=LocalPredictorConfig(num_heads=4))
+    with pytest.raises(GiJaxError, match="'bf16', which model.kind 'dango' does not have"):
         build_model(config, N, NAMES, precision="bf16")

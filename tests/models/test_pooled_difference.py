@@ -56,7 +56,7 @@ def test_zero_last_layers_weigh_both_paths_alike_and_learn() -> None:
 @pytest.mark.parametrize("setting", [{"pooled_difference": "sum"}, {"last_layers": "zero"}])
 def test_other_models_refuse_them(name: str, setting: dict[str, str]) -> None:
     with pytest.raises(GiJaxError, match=f"{next(iter(setting))} of {name}"):
-        ModelConfig(name=name, **setting)
+        ModelConfig(kind=name, **setting)
 
 
 def test_dropout_masks_are_those_of_genes() -> None:

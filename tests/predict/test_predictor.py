@@ -61,7 +61,7 @@ def test_predictions_are_the_models_output_on_the_scale_of_the_study(
     spelled = ["G03,G07", ["n05", "g01"], "N12", "G20,G10,G00"]
     found = predictor.predict(spelled, study="two")
     batch = genotype_batch([[3, 7], [1, 5], [12], [0, 10, 20]], len(bundle.genes))
-    output = predictor.model.apply(bundle.variables, predictor.graph, batch).gene_interaction[:, 0]
+    output = predictor.fitted.module.apply(bundle.variables, predictor.graph, batch).gene_interaction[:, 0]
     np.testing.assert_allclose(found, np.asarray(output) * 3.0 + 10.0, rtol=1e-5)
     np.testing.assert_allclose(
         predictor.predict(spelled, study="one"), np.asarray(output) * 2 + 0.5, rtol=1e-5
@@ -92,7 +92,7 @@ def test_a_model_with_batch_statistics_predicts_each_genotype_by_itself_and_says
 ) -> None:
     trained = replace(bundle.config, model=replace(bundle.config.model, norm_statistics="batch"))
     predictor = Predictor(replace(bundle, config=trained))
-    assert predictor.model.config.norm_statistics == "genotype"
+    assert predictor.fitted.module.config.norm_statistics == "genotype"
     assert predictor.notes == (
         "trained with norm statistics over the batch; predictions use those of the genotype",
     )
@@ -115,7 +115,7 @@ def test_weights_of_any_dtype_predict_what_the_same_numbers_in_float32_do(
 ) -> None:
     stored = jax.tree.map(lambda x: np.asarray(x).astype(dtype), bundle.variables)
     save_bundle(replace(bundle, variables=stored), tmp_path / "stored")
-    kept = load_bundle(tmp_path / "stored", as_stored=True).variables
+    kept = load_bundle(tmp_path / "stored").variables
     jax.tree.map(np.testing.assert_array_equal, kept, stored)
     assert {leaf.dtype for leaf in jax.tree.leaves(kept)} == {np.dtype(dtype)}
     wide = jax.tree.map(lambda x: x.astype(np.float32), stored)

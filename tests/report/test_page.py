@@ -172,8 +172,8 @@ def test_nothing_is_loaded_from_elsewhere_and_the_bytes_repeat(
             "Global and local predictor",
             "What is left goes to the plain mean over networks, layer by layer: 0.",
         ),
-        (("model.name=eager_v1",), "Gate weights", "The aggregation (sum) has no weights"),
-        (("model.name=dango",), None, "Dango's meta-embedding"),
+        (("model.kind=eager_v1",), "Gate weights", "The aggregation (sum) has no weights"),
+        (("model.kind=dango",), None, "Dango's meta-embedding"),
         (
             (
                 "model.num_layers=0",

@@ -83,7 +83,7 @@ CASES = {
     "eager_v1 on kept rows": Case(
         2,
         (
-            "model.name=eager_v1",
+            "model.kind=eager_v1",
             "model.norm=batch",
             "model.local_predictor_config={use_local_predictor: true, combination_method: gating}",
             "model.local_predictor_config.num_heads=2",
@@ -92,7 +92,7 @@ CASES = {
     "dango": Case(
         4,
         (
-            "model.name=dango",
+            "model.kind=dango",
             "regression_task.loss=dango",
             "regression_task.loss_config={schedule: LinearUntilUniform}",
         ),

@@ -21,7 +21,7 @@ from gi_jax.experiment.bundle import load_bundle, member_of, save_bundle
 from gi_jax.experiment.experiment import load_experiment
 from gi_jax.losses import make_loss
 from gi_jax.predict.predictor import Predictor
-from gi_jax.runs.run import fresh_state, train
+from gi_jax.runs.run import train, training_task
 from gi_jax.train import stepper
 from gi_jax.train.ensemble import over_members, stack_members
 from gi_jax.train.failure import describe_failure, first_failure
@@ -29,6 +29,7 @@ from gi_jax.train.logging import read_records
 from gi_jax.train.objective import PredictionLoss
 from gi_jax.train.optimizer import make_optimizer
 from gi_jax.train.progress import Progress
+from gi_jax.train.start import fresh_state
 from gi_jax.train.state import TrainState, init_state, init_variables
 from gi_jax.train.step import Step, StepInputs, make_train_step
 from gi_jax.train.stepper import Stepper
@@ -100,8 +101,8 @@ def test_a_member_that_is_not_finite_stops_alone_and_is_named(small_config: RunC
     failed = first_failure(after.failure)
     assert (failed.position, failed.member) == (0, 1)
     assert failed.genotypes.tolist() == [False, False, False, True]
-    experiment = load_experiment(small_config)
-    report = describe_failure(failed, np.arange(8), experiment)
+    task = training_task(load_experiment(small_config))
+    report = describe_failure(failed, np.arange(8), task)
     assert str(report).startswith("`z_p` is not finite in member 1, in 1 genotypes (")
 
     later = after.failure._replace(position=jnp.array([4, 7, 3]))  # seen some steps after
@@ -112,13 +113,11 @@ def test_a_member_that_is_not_finite_stops_alone_and_is_named(small_config: RunC
 def test_what_depends_on_graph_and_batch_alone_exists_once(small_config: RunConfig) -> None:
     sorts, products = {}, {}
     for count in (1, K):
-        experiment = load_experiment(replace(small_config, ensemble=count))
-        state = fresh_state(experiment)
-        steps = Stepper(
-            experiment, make_optimizer(small_config.regression_task, state.params), state, Progress()
-        )
+        task = training_task(load_experiment(replace(small_config, ensemble=count)))
+        state = fresh_state(task)
+        steps = Stepper(task, make_optimizer(small_config.regression_task, state.params), state, Progress())
         steps.start_epoch(0)
-        arguments = (state, steps.data, steps.order, experiment.graph, inputs(0))
+        arguments = (state, steps.data, steps.order, task.graph, inputs(0))
         jaxpr = jax.make_jaxpr(lambda *arguments: steps._step(*arguments))(*arguments).jaxpr  # noqa: B023
         sorts[count], products[count] = result_shapes(jaxpr, "sort"), result_shapes(jaxpr, "bcsr_dot_general")
     assert sorts[1] == sorts[K] != []
@@ -146,9 +145,9 @@ def finished(config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -> tup
 def test_the_first_member_is_the_run_of_its_seed(config: RunConfig) -> None:
     found: dict[int, list[TrainState]] = {}
     for count in (1, 2):
-        experiment = load_experiment(replace(config, ensemble=count))
-        state = fresh_state(experiment)
-        steps = Stepper(experiment, make_optimizer(config.regression_task, state.params), state, Progress())
+        task = training_task(load_experiment(replace(config, ensemble=count)))
+        state = fresh_state(task)
+        steps = Stepper(task, make_optimizer(config.regression_task, state.params), state, Progress())
         steps.start_epoch(0)
         found[count] = [jax.device_get(state)]
         for position in range(3):
@@ -261,7 +260,7 @@ def test_an_ensemble_resumes_bit_equal(
 
 def starting_from(folder: Path, config: RunConfig, *, ensemble: int, dropout: float = 0.0) -> TrainState:
     model = replace(config.model, checkpoint_path=str(folder), dropout=dropout)
-    return fresh_state(load_experiment(replace(config, ensemble=ensemble, model=model)))
+    return fresh_state(training_task(load_experiment(replace(config, ensemble=ensemble, model=model))))
 
 
 def test_members_start_from_an_ensemble_or_from_one_model_with_dropout(

@@ -9,11 +9,12 @@ import pytest
 from gi_jax.config import RunConfig
 from gi_jax.errors import GiJaxError
 from gi_jax.experiment.experiment import load_experiment
-from gi_jax.runs.run import fresh_state
+from gi_jax.runs.run import training_task
 from gi_jax.train import stepper
 from gi_jax.train.memory import available_bytes, check_fits, required_bytes
 from gi_jax.train.optimizer import make_optimizer
 from gi_jax.train.progress import Progress
+from gi_jax.train.start import fresh_state
 from gi_jax.train.step import StepInputs
 
 
@@ -56,10 +57,10 @@ def test_required_bytes_counts_arguments_and_work_space():
 
 
 def test_training_refuses_before_the_first_step(small_config: RunConfig, monkeypatch: pytest.MonkeyPatch):
-    experiment = load_experiment(small_config)
-    state = fresh_state(experiment)
+    task = training_task(load_experiment(small_config))
+    state = fresh_state(task)
     steps = stepper.Stepper(
-        experiment, make_optimizer(small_config.regression_task, state.params), state, Progress()
+        task, make_optimizer(small_config.regression_task, state.params), state, Progress()
     )
     required = required_bytes(steps.compile(state))
     monkeypatch.setattr(stepper, "available_bytes", lambda: required - 1)

@@ -61,7 +61,7 @@ def test_dangos_objective_mixes_reconstruction_and_interaction_by_epoch() -> Non
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("regression_task: {loss: dango}", "reconstructs networks from model.name 'dango', not 'gene_inter"),
+        ("regression_task: {loss: dango}", "reconstructs networks from model.kind 'dango', not 'gene_inter"),
         (DANGO + "regression_task: {loss: mle_dist_supcr}", "needs the pooled embeddings"),
         (
             DANGO + "regression_task: {loss: dango, loss_config: {lambda_x: 1.0}}",

@@ -1,50 +1,90 @@
-"""The two simplest baselines: one number for all, and one number per deleted gene."""
+"""The two simplest models: one number for all, and one number per deleted gene."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import scipy.sparse as sp
 from scipy.sparse.linalg import LinearOperator, cg
 
 from gi_jax.data.genotype_table import GenotypeTable
-
-STRENGTHS = (1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0)
+from gi_jax.models.closed_form.options import AdditiveOptions, MeanOptions
+from gi_jax.models.closed_form.solved import Solved, check_arrays, check_settings
+from gi_jax.models.model import Cell, PredictionSettings
 
 
 @dataclass(frozen=True)
-class Mean:
+class Mean(Solved):
     """Predicts the mean training label for every genotype."""
 
     mean: float
+    num_genes: int
     chosen: str = "nothing to choose"
 
-    def predict(self, genes: np.ndarray) -> np.ndarray:
-        """Labels `[B]` for genotypes `[B, S]`."""
+    kind = "mean"
+
+    def labels(self, genes: np.ndarray) -> np.ndarray:
+        """Labels `[M]` for genotypes `[M, S]`."""
         return np.full(len(genes), self.mean)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """`mean` []."""
+        return {"mean": np.array(self.mean)}
 
 
 @dataclass(frozen=True)
-class Additive:
+class Additive(Solved):
     """Predicts `intercept + sum of a_i over the deleted genes i`; genes not seen in training have a_i = 0."""
 
     intercept: float
     effects: np.ndarray  # [N]
-    chosen: str
+    strength: float
 
-    def predict(self, genes: np.ndarray) -> np.ndarray:
-        """Labels `[B]` for genotypes `[B, S]`."""
+    kind = "additive"
+
+    @property
+    def num_genes(self) -> int:
+        """N."""
+        return len(self.effects)
+
+    @property
+    def chosen(self) -> str:
+        """The strength."""
+        return f"ridge strength {self.strength:g}"
+
+    def labels(self, genes: np.ndarray) -> np.ndarray:
+        """Labels `[M]` for genotypes `[M, S]`."""
         return self.intercept + np.append(self.effects, 0.0)[genes].sum(axis=1)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """`intercept` [], `effects` [N], `strength` []."""
+        return {
+            "intercept": np.array(self.intercept),
+            "effects": self.effects,
+            "strength": np.array(self.strength),
+        }
 
 
 def fit_mean(train: GenotypeTable, val: GenotypeTable) -> Mean:
-    """Fits `Mean`; the validation genotypes are not used."""
-    return Mean(float(train.score.mean()))
+    """Fits `Mean` to the labels in place of the scores; the validation genotypes are not used."""
+    return Mean(float(train.score.mean()), train.num_genes)
 
 
-def fit_additive(train: GenotypeTable, val: GenotypeTable) -> Additive:
-    """Fits `Additive` by ridge regression on gene indicators.
+def restore_mean(
+    arrays: Mapping[str, Any], options: MeanOptions, cell: Cell, settings: PredictionSettings
+) -> Mean:
+    """`Mean` from its arrays."""
+    check_settings("mean", settings)
+    return Mean(float(check_arrays("mean", arrays, {"mean": ()})["mean"]), len(cell.genes))
+
+
+def fit_additive(
+    train: GenotypeTable, val: GenotypeTable, strengths: Sequence[float] = AdditiveOptions.strengths
+) -> Additive:
+    """Fits `Additive` by ridge regression on gene indicators, to the labels in place of the scores.
 
     Minimises `sum (y - intercept - X a)^2 + strength |a|^2` over the training genotypes, for the
     strength with the least squared error on the validation genotypes.
@@ -54,7 +94,7 @@ def fit_additive(train: GenotypeTable, val: GenotypeTable) -> Additive:
     mean = train.score.mean()
     gram, moment = (indicators.T @ indicators).tocsr(), indicators.T @ (train.score - mean)
     effects, fits = np.zeros(train.num_genes), []
-    for strength in STRENGTHS:
+    for strength in sorted(strengths, reverse=True):
 
         def normal_matrix(a: np.ndarray, strength: float = strength) -> np.ndarray:
             # Centering the indicators eliminates the intercept, which ridge regression does not shrink.
@@ -62,9 +102,19 @@ def fit_additive(train: GenotypeTable, val: GenotypeTable) -> Additive:
 
         operator = LinearOperator(gram.shape, matvec=normal_matrix, dtype=float)
         effects, _ = cg(operator, moment, x0=effects, rtol=1e-8)
-        fit = Additive(float(mean - frequency @ effects), effects, f"ridge strength {strength:g}")
-        fits.append((np.mean((fit.predict(val.genes) - val.score) ** 2), fit))
+        fit = Additive(float(mean - frequency @ effects), effects, strength)
+        fits.append((np.mean((fit.labels(val.genes) - val.score) ** 2), fit))
     return min(fits, key=lambda error_and_fit: error_and_fit[0])[1]
+
+
+def restore_additive(
+    arrays: Mapping[str, Any], options: AdditiveOptions, cell: Cell, settings: PredictionSettings
+) -> Additive:
+    """`Additive` from its arrays."""
+    check_settings("additive", settings)
+    shapes = {"intercept": (), "effects": (len(cell.genes),), "strength": ()}
+    found = check_arrays("additive", arrays, shapes)
+    return Additive(float(found["intercept"]), found["effects"], float(found["strength"]))
 
 
 def _gene_indicators(table: GenotypeTable) -> sp.csr_array:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.ensemble import HistGradientBoostingRegressor
 
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.data.networks import CellGraph
+from gi_jax.models.closed_form.options import GradientBoostingOptions
+from gi_jax.models.closed_form.solved import Solved
+from gi_jax.models.model import Abilities
+
+if TYPE_CHECKING:
+    from sklearn.ensemble import HistGradientBoostingRegressor
 
 CROSS_FITS = 5
-LEAF_SIZES = (20, 100)
 
 
 @dataclass(frozen=True)
-class GradientBoosting:
+class GradientBoosting(Solved):
     """Predicts from per-gene features, each entering as its smallest, mean and largest value in the set.
 
     The features of a gene are its in- and out-degree in every network, and mean, deviation and
@@ -26,19 +32,35 @@ class GradientBoosting:
     trees: HistGradientBoostingRegressor
     chosen: str
 
-    def predict(self, genes: np.ndarray) -> np.ndarray:
-        """Labels `[B]` for genotypes `[B, S]`."""
+    kind = "gradient_boosting"
+    abilities = Abilities(uses_networks=True, tells_unseen_genes_apart=True, has_paths=False)
+
+    @property
+    def num_genes(self) -> int:
+        """N."""
+        return len(self.features)
+
+    def labels(self, genes: np.ndarray) -> np.ndarray:
+        """Labels `[M]` for genotypes `[M, S]`."""
         return self.trees.predict(_set_features(self.features, genes))
 
 
-def fit_gradient_boosting(train: GenotypeTable, val: GenotypeTable, graph: CellGraph) -> GradientBoosting:
-    """Fits `GradientBoosting` with squared error (scikit-learn's histogram trees).
+def fit_gradient_boosting(
+    train: GenotypeTable,
+    val: GenotypeTable,
+    graph: CellGraph,
+    leaf_sizes: Sequence[int] = GradientBoostingOptions.leaf_sizes,
+) -> GradientBoosting:
+    """Fits `GradientBoosting` with squared error (scikit-learn's histogram trees), labels being in place
+    of the scores.
 
     Boosting stops when the squared error on the validation genotypes has not fallen for 20 trees,
     and the leaf size is the one that ends with the least. The label statistics that a training
     genotype is fitted with come from the other four fifths of the training genotypes; otherwise its
     own label would be among its features.
     """
+    from sklearn.ensemble import HistGradientBoostingRegressor  # half a second, which few commands need
+
     degrees = _degrees(graph)
     fold = np.random.default_rng(0).permutation(len(train)) % CROSS_FITS
     train_features = np.empty((len(train), 3 * (degrees.shape[1] + 3)))
@@ -48,7 +70,7 @@ def fit_gradient_boosting(train: GenotypeTable, val: GenotypeTable, graph: CellG
     features = np.hstack([degrees, _label_statistics(train)])
     val_features = _set_features(features, val.genes)
     fits = []
-    for leaf_size in LEAF_SIZES:
+    for leaf_size in leaf_sizes:
         trees = HistGradientBoostingRegressor(
             max_iter=500, min_samples_leaf=leaf_size, early_stopping=True, n_iter_no_change=20, random_state=0
         ).fit(train_features, train.score, X_val=val_features, y_val=val.score)

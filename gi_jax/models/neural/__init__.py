@@ -34,18 +34,18 @@ MODELS: dict[str, type[nn.Module]] = {
 def build_model(
     config: ModelConfig, gene_num: int, graph_names: tuple[str, ...], *, precision: str = "32"
 ) -> nn.Module:
-    """The model named by `config.name`, for N genes and the given networks.
+    """The model named by `config.kind`, for N genes and the given networks.
 
     Args:
       precision: `32`, or `bf16` (GeneInteractionDango only: its encoder is what costs).
     """
-    if config.name not in MODELS:
-        raise GiJaxError(f"model.name is '{config.name}', expected one of {', '.join(MODELS)}")
-    kind = MODELS[config.name]
+    if config.kind not in MODELS:
+        raise GiJaxError(f"model.kind is '{config.kind}', expected one of {', '.join(MODELS)}")
+    kind = MODELS[config.kind]
     if precision != "bf16":
         return kind(config, gene_num, tuple(graph_names))
     if kind is not GeneInteractionDango:
         raise GiJaxError(
-            f"trainer.precision is 'bf16', which model.name '{config.name}' does not have; use precision: 32"
+            f"trainer.precision is 'bf16', which model.kind '{config.kind}' does not have; use precision: 32"
         )
     return kind(config, gene_num, tuple(graph_names), half=True)

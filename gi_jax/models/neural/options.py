@@ -9,6 +9,7 @@ from gi_jax.errors import GiJaxError
 from gi_jax.nn.options import GeneEncoderConfig, LocalPredictorConfig
 
 ACTIVATIONS = ("relu", "gelu", "leaky_relu", "tanh", "sigmoid", "silu")
+PRECISIONS = {"32": "32", "32-true": "32", "bf16": "bf16", "bf16-mixed": "bf16"}  # as Lightning says it
 NORMS = ("layer", "batch", "graph", "instance", "pair", "mean_subtraction")
 NORM_STATISTICS = ("batch", "genotype", "node")
 POOLED_DIFFERENCES = ("mean", "sum")
@@ -19,7 +20,7 @@ LAST_LAYERS = ("kaiming", "zero")
 class ModelConfig:
     """The `model:` block: which system, how wide, how deep, which norm."""
 
-    name: str = "gene_interaction_dango"  # gene_interaction_dango | eager_v1 | dango
+    kind: str = "gene_interaction_dango"  # gene_interaction_dango | eager_v1 | dango
     hidden_channels: int = 64
     num_layers: int = 2  # 0: free gene embeddings, no networks
     dropout: float = 0.0
@@ -39,7 +40,28 @@ class ModelConfig:
     remat: str = "layer"  # none | layer | full: what the backward pass recomputes
     checkpoint_path: str | None = None  # weights to start from: a run folder or a model folder
 
+    one_solution = False  # members of an ensemble differ by their seeds
+    kinds = ("gene_interaction_dango", "eager_v1", "dango")
+
+    @property
+    def needs_networks(self) -> bool:
+        """Whether it cannot do without networks."""
+        return not (self.kind == "gene_interaction_dango" and self.num_layers == 0)
+
+    @property
+    def has_paths(self) -> bool:
+        """Whether a global path takes part in the prediction, so that there is something to look into."""
+        local = self.local_predictor_config
+        return self.kind != "dango" and not (
+            local.use_local_predictor and local.combination_method == "local"
+        )
+
+    def message_columns(self, batch_size: int) -> int:
+        """How many columns a sparse product over the networks has."""
+        return (1 + batch_size if self.num_layers > 1 else 1) * self.hidden_channels
+
     def __post_init__(self) -> None:
+        one_of("model.kind", self.kind, self.kinds)
         encoder, local = self.gene_encoder_config, self.local_predictor_config
         if not self.norm_statistics:
             object.__setattr__(self, "norm_statistics", "node" if self.norm == "layer" else "batch")
@@ -48,9 +70,9 @@ class ModelConfig:
         one_of("model.norm_statistics", self.norm_statistics, NORM_STATISTICS)
         one_of("model.pooled_difference", self.pooled_difference, POOLED_DIFFERENCES)
         one_of("model.last_layers", self.last_layers, LAST_LAYERS)
-        if self.name != "gene_interaction_dango":
-            one_of(f"model.pooled_difference of {self.name}", self.pooled_difference, POOLED_DIFFERENCES[:1])
-            one_of(f"model.last_layers of {self.name}", self.last_layers, LAST_LAYERS[:1])
+        if self.kind != "gene_interaction_dango":
+            one_of(f"model.pooled_difference of {self.kind}", self.pooled_difference, POOLED_DIFFERENCES[:1])
+            one_of(f"model.last_layers of {self.kind}", self.last_layers, LAST_LAYERS[:1])
         one_of("model.remat", self.remat, ("none", "layer", "full"))
         one_of("model.gene_encoder_config.encoder_type", encoder.encoder_type, ("gin", "gatv2"))
         one_of(
@@ -76,13 +98,13 @@ class ModelConfig:
                     f"'{norm}'; use norm: layer, or norm_statistics: batch"
                 )
         self._check_heads()
-        if self.name == "eager_v1":
+        if self.kind == "eager_v1":
             self._check_eager_v1()
 
     def _check_heads(self) -> None:
         encoder, h = self.gene_encoder_config, self.hidden_channels
         heads = {}
-        if self.name != "eager_v1":  # its set attention has one head
+        if self.kind != "eager_v1":  # its set attention has one head
             heads["model.local_predictor_config.num_heads"] = self.local_predictor_config.num_heads
         if encoder.graph_aggregation_method == "cross_attention":
             aggregation = encoder.graph_aggregation_config
@@ -103,6 +125,6 @@ class ModelConfig:
         one_of("model.gene_encoder_config.graph_aggregation_method of eager_v1", method, ("sum",))
         if not local.use_local_predictor or local.combination_method != "gating":
             raise GiJaxError(
-                "model.name is 'eager_v1', which always has a local predictor and a gate; leave "
-                "local_predictor_config out, or use name: gene_interaction_dango with encoder_type: gatv2"
+                "model.kind is 'eager_v1', which always has a local predictor and a gate; leave "
+                "local_predictor_config out, or use kind: gene_interaction_dango with encoder_type: gatv2"
             )

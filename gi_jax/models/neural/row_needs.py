@@ -13,7 +13,7 @@ MOST_SHARED = 16  # deletions of a genotype; with more of them most of its rows 
 
 def lists_changed_rows(config: ModelConfig) -> bool:
     """Whether the first layer is corrected by what deletions change: a GIN layer's output is, exactly."""
-    gin = config.name == "gene_interaction_dango" and config.gene_encoder_config.encoder_type == "gin"
+    gin = config.kind == "gene_interaction_dango" and config.gene_encoder_config.encoder_type == "gin"
     return gin and config.num_layers > 0
 
 

@@ -1,0 +1,97 @@
+"""What the models that are solved for have in common as fitted models."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from gi_jax.checks import one_of
+from gi_jax.data.genotype_table import GenotypeTable
+from gi_jax.errors import GiJaxError
+from gi_jax.models.model import Abilities, Prediction, PredictionSettings, StartedTile
+from gi_jax.models.tiles import tiles
+
+SIDE = 256  # of a tile of a screen
+
+
+class Solved:
+    """A fitted model with one member, whose predictions are the same in every batch.
+
+    Subclasses are dataclasses of arrays and numbers, and say what they predict in `labels`.
+    """
+
+    kind: ClassVar[str]
+    abilities: ClassVar[Abilities] = Abilities(
+        uses_networks=False, tells_unseen_genes_apart=False, has_paths=False
+    )
+    num_members = 1
+    notes: tuple[str, ...] = ()
+    num_genes: int  # N
+    chosen: str  # what the validation genotypes decided
+
+    def labels(self, genes: np.ndarray) -> np.ndarray:
+        """Labels `[M]` of genotypes `[M, S]` of gene ids filled with N."""
+        raise NotImplementedError
+
+    def arrays(self) -> Mapping[str, Any]:
+        """The fitted arrays by name."""
+        raise NotImplementedError
+
+    def predict(self, table: GenotypeTable) -> Prediction:
+        """Labels of M genotypes."""
+        return Prediction(np.asarray(self.labels(table.genes), np.float64)[None])
+
+    def member(self, index: int) -> Solved:
+        """The model itself."""
+        return self
+
+    def num_parameters(self) -> dict[str, int]:
+        """The sizes of the fitted arrays, and their sum."""
+        counts = {name: int(np.size(array)) for name, array in self.arrays().items()}
+        return counts | {"total": sum(counts.values())}
+
+    def screen(self, pool: np.ndarray, free: int, fixed: np.ndarray) -> Iterator[StartedTile]:
+        """Every genotype of the fixed genes and `free` others of the pool, tile by tile."""
+        for tile in tiles(pool, free, fixed, SIDE, self.num_genes):
+            genes = tile.genotypes()
+            # Bound now: the tile is looked at when the next one is there already.
+            yield StartedTile(genes, lambda own=genes: Prediction(self.labels(own)[None]))
+
+
+def check_settings(kind: str, settings: PredictionSettings) -> None:
+    """Raises a `GiJaxError` if a choice was made that these models do not have."""
+    if settings.norm_statistics is not None:
+        raise GiJaxError(
+            f"norm statistics are '{settings.norm_statistics}', but a model of kind {kind} has none; leave "
+            "them out"
+        )
+    one_of(f"the precision of predictions of a model of kind {kind}", settings.precision, ("32",))
+
+
+def check_arrays(
+    kind: str, arrays: Mapping[str, Any], shapes: Mapping[str, tuple[int | None, ...]]
+) -> dict[str, np.ndarray]:
+    """The arrays as NumPy ones, if all are there with the shapes expected, None standing for any size.
+
+    Raises:
+      GiJaxError: one is missing, of another shape, or of no such model.
+    """
+    found = {name: np.asarray(array) for name, array in arrays.items()}
+    for name in shapes | found:
+        if name not in found or name not in shapes:
+            what = "is missing" if name not in found else "belongs to no such model"
+            raise GiJaxError(
+                f"the weights are of another model than {kind}: {name} {what}; restore the config.yaml that "
+                "came with them"
+            )
+        shape, wanted = found[name].shape, shapes[name]
+        same = len(shape) == len(wanted) and all(w in (s, None) for s, w in zip(shape, wanted, strict=True))
+        if not same:
+            expected = ", ".join("any" if size is None else str(size) for size in wanted)
+            raise GiJaxError(
+                f"the weights are of another model than the configuration: {name} has the shape {shape}, "
+                f"expected ({expected}); restore the config.yaml that came with them"
+            )
+    return found

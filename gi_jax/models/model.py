@@ -1,0 +1,117 @@
+"""The contract of every model, however it is fitted: what training, prediction and screens know of it.
+
+A kind of model has settings (its options), is fitted to labelled genotypes and gives a `FittedModel`.
+Nothing outside `gi_jax.models` and `gi_jax.train` asks which kind a model is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from gi_jax.data.gene_list import GeneList
+from gi_jax.data.genotype_table import GenotypeTable
+from gi_jax.data.networks import CellGraph
+
+
+class Cell(NamedTuple):
+    """What a model is told of the organism."""
+
+    genes: GeneList  # N
+    graph: CellGraph  # the networks over these genes
+
+
+class Labelled(NamedTuple):
+    """Measured genotypes, and what a model is to predict for them."""
+
+    table: GenotypeTable  # M genotypes, their scores in the units of their study
+    labels: np.ndarray  # [M], transformed scores
+
+    def with_labels_as_scores(self) -> GenotypeTable:
+        """The table with labels in place of the scores."""
+        return replace(self.table, score=self.labels)
+
+
+class Prediction(NamedTuple):
+    """Predicted labels of M genotypes."""
+
+    members: np.ndarray  # [K, M], of every member of an ensemble; K = 1 for a single model
+    std: np.ndarray | None = None  # [M], the model's own standard deviation, where it has one
+
+
+class PredictionSettings(NamedTuple):
+    """How a model is to predict; a kind that has no such choice refuses anything but the defaults."""
+
+    batch_size: int = 512  # genotypes at a time
+    num_members: int = 1
+    norm_statistics: str | None = None  # batch | genotype | node; the model's own rule if None
+    precision: str = "32"  # 32 | bf16
+
+
+class Abilities(NamedTuple):
+    """What a fitted model can do."""
+
+    uses_networks: bool  # it must be given the networks it was fitted with
+    tells_unseen_genes_apart: bool  # those that no training genotype deletes
+    has_paths: bool  # a global and a local path, which can be looked into
+
+
+class StartedTile(NamedTuple):
+    """Genotypes of a screen whose prediction has begun."""
+
+    genes: np.ndarray  # [M, S] int32, gene ids, then N
+    result: Callable[[], Prediction]  # waits for it
+
+
+class FittedModel(Protocol):
+    """A model that predicts labels of genotypes."""
+
+    kind: str
+    abilities: Abilities
+    num_members: int  # K, more than one for an ensemble
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a reader of the predictions should know."""
+
+    def predict(self, table: GenotypeTable) -> Prediction:
+        """Labels of M genotypes; their scores are not looked at."""
+
+    def member(self, index: int) -> FittedModel:
+        """One member of an ensemble; the model itself if it is none."""
+
+    def arrays(self) -> Mapping[str, Any]:
+        """All that was fitted: nested dictionaries of arrays, which `ModelKind.restore` takes."""
+
+    def num_parameters(self) -> dict[str, int]:
+        """How many numbers were fitted, by component, of one member; `total` last."""
+
+    def screen(self, pool: np.ndarray, free: int, fixed: np.ndarray) -> Iterator[StartedTile]:
+        """Predicts every genotype of the fixed genes and `free` others of the pool, once, in tiles.
+
+        The tiles are planned at once; each is started when it is asked for.
+
+        Args:
+          pool: distinct gene ids, none of them fixed.
+          free: 1 or more.
+          fixed: gene ids that every genotype has.
+        """
+
+
+class Fit(Protocol):
+    """Solves for a model: called with its options, genotypes to fit and to choose by, and the cell."""
+
+    def __call__(self, options: Any, training: Labelled, validation: Labelled, cell: Cell) -> FittedModel: ...
+
+
+class ModelKind(NamedTuple):
+    """A kind of model, as the registry lists it."""
+
+    options: type  # dataclass of its settings in the `model:` section
+    restore: Callable[[Mapping[str, Any], Any, Cell, PredictionSettings], FittedModel]  # from `arrays`
+    check: Callable[[Mapping[str, Any], str], None]  # of arrays just read from the file named
+    fit: Fit | None  # None: the weights are found by gradient, see `gi_jax.train`
+    not_saved: str = ""  # why its arrays cannot be kept in a file, if they cannot

@@ -1,0 +1,142 @@
+"""A trained neural model, or an ensemble of them, as the contract of `gi_jax.models.model` has it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import jax
+import numpy as np
+from flax import linen as nn
+from flax.traverse_util import flatten_dict
+
+from gi_jax.checks import one_of
+from gi_jax.data.genotype_table import GenotypeTable
+from gi_jax.data.genotypes import genotype_batch
+from gi_jax.data.networks import CellGraph
+from gi_jax.errors import GiJaxError
+from gi_jax.models.model import Abilities, Cell, Prediction, PredictionSettings, StartedTile
+from gi_jax.models.neural import build_model, num_parameters
+from gi_jax.models.neural.forward import TableForward
+from gi_jax.models.neural.options import PRECISIONS, ModelConfig
+from gi_jax.models.neural.screening import NeuralScreen
+from gi_jax.models.precision import in_working_precision
+
+
+class NeuralModel:
+    """A Flax module with its weights and the networks it sees.
+
+    Args:
+      module: to predict with, see `prediction_module`.
+      trained: the settings it was trained with.
+      variables: the weights, those of more than one member with a leading axis.
+      graph: the networks, N genes, on the device.
+      settings: of the predictions.
+    """
+
+    def __init__(
+        self,
+        module: nn.Module,
+        trained: ModelConfig,
+        variables: Mapping[str, Any],
+        graph: CellGraph,
+        settings: PredictionSettings,
+    ) -> None:
+        self.module, self.trained, self.graph, self.settings = module, trained, graph, settings
+        self.variables, self.num_members = variables, settings.num_members
+        self.kind = trained.kind
+        self.abilities = Abilities(
+            uses_networks=trained.needs_networks,
+            tells_unseen_genes_apart=trained.needs_networks,
+            has_paths=trained.has_paths,
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """That predictions use other norm statistics than the training, if they do."""
+        trained, used = self.trained.norm_statistics, self.module.config.norm_statistics
+        if trained == used:
+            return ()
+        return (f"trained with norm statistics over the {trained}; predictions use those of the {used}",)
+
+    def predict(self, table: GenotypeTable) -> Prediction:
+        """Labels of M genotypes, by every member."""
+        forward = TableForward(self.module, self.graph, table, self.settings.batch_size, self.num_members)
+        return Prediction(forward.members(self.variables).astype(np.float64))
+
+    def member(self, index: int) -> NeuralModel:
+        """One member as a model of its own."""
+        if self.num_members == 1:
+            return self
+        own = jax.tree.map(lambda leaf: leaf[index], self.variables)
+        return NeuralModel(self.module, self.trained, own, self.graph, self.settings._replace(num_members=1))
+
+    def arrays(self) -> Mapping[str, Any]:
+        """`params`, and `batch_stats` where norms keep running averages."""
+        return self.variables
+
+    def num_parameters(self) -> dict[str, int]:
+        """Of one member, by component."""
+        return num_parameters(self.member(0).variables["params"])
+
+    def screen(self, pool: np.ndarray, free: int, fixed: np.ndarray) -> Iterator[StartedTile]:
+        """Tiles whose genotypes share a program and their single deletions; planned at once."""
+        screen = NeuralScreen(self.module, self.graph, self.settings.batch_size, self.num_members)
+        return map(lambda step: self._start(screen, step), screen.plan(pool, free, fixed))
+
+    def _start(self, screen: NeuralScreen, step: Any) -> StartedTile:
+        genes, labels = screen.start(step, self.variables)
+
+        def result() -> Prediction:
+            members = np.asarray(labels, np.float64).reshape(self.num_members, -1)
+            return Prediction(members[:, : len(genes)])
+
+        return StartedTile(genes, result)
+
+
+def prediction_module(
+    trained: ModelConfig, graph: CellGraph, norm_statistics: str | None = None, precision: str = "32"
+) -> nn.Module:
+    """The module to predict with; in float32 unless told otherwise, whatever it was trained in.
+
+    A model trained with norm statistics over the batch would let a prediction depend on its batch
+    mates, so it predicts with those of each genotype by itself unless told otherwise.
+    """
+    used = norm_statistics or ("genotype" if trained.norm_statistics == "batch" else trained.norm_statistics)
+    one_of("the precision of predictions", precision, PRECISIONS)
+    options = replace(trained, norm_statistics=used)
+    return build_model(options, graph.num_genes, graph.names, precision=PRECISIONS[precision])
+
+
+def restore_neural(
+    arrays: Mapping[str, Any], options: ModelConfig, cell: Cell, settings: PredictionSettings
+) -> NeuralModel:
+    """A trained model from its weights, in the precision that predictions are computed in.
+
+    Raises:
+      GiJaxError: the weights are not those of a model of these options.
+    """
+    variables = jax.device_put(in_working_precision(arrays))
+    module = prediction_module(options, cell.graph, settings.norm_statistics, settings.precision)
+    _check_shapes(variables, options, cell.graph, settings.num_members)
+    return NeuralModel(module, options, variables, cell.graph, settings)
+
+
+def _check_shapes(
+    variables: Mapping[str, Any], options: ModelConfig, graph: CellGraph, num_members: int
+) -> None:
+    """Raises a `GiJaxError` naming the first array that the model has and the weights do not, or reverse."""
+    module = build_model(options, graph.num_genes, graph.names)
+    smallest = genotype_batch([[0]], graph.num_genes)
+    expected = jax.eval_shape(module.init, jax.random.key(0), graph, smallest)
+    members = (num_members,) if num_members > 1 else ()
+    needed = {name: (*members, *leaf.shape) for name, leaf in flatten_dict(expected, sep=".").items()}
+    found = {name: leaf.shape for name, leaf in flatten_dict(variables, sep=".").items()}
+    for name in needed | found:
+        if needed.get(name) != found.get(name):
+            raise GiJaxError(
+                f"the weights are of another model than the configuration: {name} has the shape "
+                f"{found.get(name, 'of an array that is missing')}, expected "
+                f"{needed.get(name, 'no such array')}; restore the config.yaml that came with them"
+            )
