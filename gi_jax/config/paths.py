@@ -32,7 +32,7 @@ def with_absolute_paths(config: RunConfig) -> RunConfig:
     return replace(
         config,
         data=replace(data, genes=genes, networks=networks, genotypes=genotypes),
-        model=replace(config.model, checkpoint_path=None if start is None else _absolute(start)),
+        model=config.model if start is None else replace(config.model, checkpoint_path=_absolute(start)),
         trainer=replace(config.trainer, compilation_cache=cache),
     )
 

@@ -92,7 +92,7 @@ def save_bundle(bundle: ModelBundle, folder: str | Path) -> None:
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     arrays = {
-        name: np.ascontiguousarray(leaf) for name, leaf in flatten_dict(bundle.variables, sep=".").items()
+        name: np.asarray(leaf, order="C") for name, leaf in flatten_dict(bundle.variables, sep=".").items()
     }
     metadata = {
         "genes_sha256": bundle.genes.fingerprint,
