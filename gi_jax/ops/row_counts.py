@@ -102,8 +102,8 @@ class BatchCounts(NamedTuple):
 
     def fits(self, room: BatchCounts) -> bool:
         """Whether a program for `room` can hold the batch."""
-        few = self.num_singles <= room.num_singles
-        return few and self.own.fits(room.own) and (self.own + self.singles).fits(room.own + room.singles)
+        few = self.num_singles <= room.num_singles and bool(self.own.union <= room.own.union)
+        return few and (self.own + self.singles).fits(room.own + room.singles)
 
     def capacity(self) -> Capacity:
         """Capacity for all of it, rounded up."""
