@@ -47,13 +47,25 @@ def genotype_batch(
         raise GiJaxError(f"a genotype of {longest} genes does not fit the set size {set_size}")
     if len(genotypes) > batch_size:
         raise GiJaxError(f"{len(genotypes)} genotypes do not fit a batch of {batch_size}")
-    genes = np.full((batch_size, set_size), num_genes, np.int32)
-    sizes = np.zeros(batch_size, np.int32)
+    genes = np.full((len(genotypes), set_size), num_genes, np.int32)
     for row, genotype in enumerate(genotypes):
         if len(set(genotype)) != len(genotype):
             raise GiJaxError(f"genotype {row} names a gene twice: {list(genotype)}")
         if any(not 0 <= g < num_genes for g in genotype):
             raise GiJaxError(f"genotype {row} has a gene id outside 0 to {num_genes - 1}: {list(genotype)}")
         genes[row, : len(genotype)] = genotype
-        sizes[row] = len(genotype)
-    return GenotypeBatch(genes, sizes, np.arange(batch_size) < len(genotypes))
+    return padded_batch(genes, num_genes, batch_size)
+
+
+def padded_batch(genes: np.ndarray, num_genes: int, batch_size: int) -> GenotypeBatch:
+    """Fills genotypes up to B with padding genotypes (host side, NumPy).
+
+    Args:
+      genes: `[M, S]` gene ids, then N; M at most B.
+      num_genes: N.
+      batch_size: B.
+    """
+    filled = np.full((batch_size, genes.shape[1]), num_genes, np.int32)
+    filled[: len(genes)] = genes
+    sizes = (filled < num_genes).sum(axis=1, dtype=np.int32)
+    return GenotypeBatch(filled, sizes, np.arange(batch_size) < len(genes))

@@ -7,7 +7,6 @@ rows, flat and with a fixed capacity, so that one compiled program serves every 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -17,14 +16,15 @@ from jax import Array
 
 from gi_jax.data.genotypes import GenotypeBatch
 from gi_jax.data.networks import CellGraph
+from gi_jax.ops.row_entries import first_of_equal, row_entries, scatter_keys
 from gi_jax.ops.segment import segment_sum
 
 
 class Capacity(NamedTuple):
     """How many changed rows one batch may hold: static, so it is part of the compiled program.
 
-    `gi_jax.ops.capacity` finds it on the host. With `singles` > 0 the batch shares the rows that
-    only one of a genotype's deletions changes (see `changed_rows`).
+    `gi_jax.ops.row_counts` makes it on the host from what batches have. With `singles` > 0 the batch
+    shares the rows that only one of a genotype's deletions changes (see `changed_rows`).
     """
 
     listed: tuple[int, ...]  # G numbers: deleted genes and their receivers
@@ -97,7 +97,7 @@ def changed_rows(graph: CellGraph, batch: GenotypeBatch, capacity: Capacity) -> 
         distinct = jnp.unique(genes, size=d + 1, fill_value=n)  # padding gene included, sorted last
         singles = jnp.full((d, genes.shape[1]), n, genes.dtype).at[:, 0].set(distinct[:d])
         own, genes = genes, jnp.concatenate([singles, genes])  # [D + B, S]
-    entries = _entries(graph, genes, capacity)
+    entries = row_entries(graph, genes, capacity.listed, capacity.networks, d)
     union_keys, union_row, total = _distinct(entries.keys, capacity.union, genes.shape[0] * n)
     rows, union = _rows(entries.keys, genes, n), _rows(union_keys, genes, n)
     overflow, shared = entries.overflow | (total > capacity.union), None
@@ -112,111 +112,12 @@ def changed_rows(graph: CellGraph, batch: GenotypeBatch, capacity: Capacity) -> 
     return BatchChange(networks, union, genes, overflow, shared)
 
 
-class _Entries(NamedTuple):
-    """Deleted genes and receivers, sorted; one fixed region per network, of the sizes R_g."""
-
-    keys: Array  # [sum of R_g] distinct genotype * N + gene, then `nothing` up to the region's end
-    source: Array
-    row: Array  # counted from the region's start
-    lost: Array
-    overflow: Array  # []
-
-
-def _entries(graph: CellGraph, genes: Array, capacity: Capacity) -> _Entries:
-    v, s = genes.shape
-    n, nothing = graph.num_genes, v * graph.num_genes
-    flat = jnp.append(genes.reshape(-1), n)  # the last one stands for the unused rest of a region
-    indptr = jnp.stack([a.indptr_t for a in graph.networks])  # [G, N + 1]
-    start = indptr.at[:, flat].get(mode="clip")
-    degree = indptr.at[:, flat + 1].get(mode="clip") - start  # [G, V S + 1], 0 for the padding gene
-    count = jnp.where(flat < n, degree + 1, 0)  # the deleted gene itself, then its receivers
-    listed = np.array(capacity.listed)
-    rest = jnp.asarray(listed, jnp.int32) - count.sum(axis=1, dtype=jnp.int32)
-    overflow = (rest < 0).any()
-    count = count.at[:, -1].set(jnp.maximum(rest, 0)).reshape(-1)
-    first_edge = np.cumsum([0] + [a.num_edges for a in graph.networks[:-1]])
-    start = (start + jnp.asarray(first_edge, jnp.int32)[:, None]).reshape(-1)
-    receivers = jnp.concatenate([a.receivers_t for a in graph.networks] + [jnp.zeros(1, jnp.int32)])
-
-    size = int(listed.sum())
-    deletion = jnp.repeat(
-        jnp.arange(len(listed) * (v * s + 1), dtype=jnp.int32), count, total_repeat_length=size
-    )
-    within = jnp.arange(size, dtype=jnp.int32) - (jnp.cumsum(count, dtype=jnp.int32) - count)[deletion]
-    own = deletion % (v * s + 1)
-    used = own < v * s
-    lost = used & (within > 0)
-    source = flat[own]
-    gene = jnp.where(lost, receivers.at[start[deletion] + within - 1].get(mode="clip"), source)
-    owner = own // s
-    network, start_of = _region(capacity.networks)
-    if capacity.singles:
-        used &= (owner < capacity.singles) | _two_deletions_meet(
-            graph.affected, genes.at[owner].get(mode="clip"), source, gene
-        )
-        listed_in, listed_start = _region(capacity.listed)
-        position = _count_in_region(used, listed_in, listed_start) - 1
-        room = jnp.asarray(capacity.networks, jnp.int32)[listed_in]
-        overflow |= (used & (position >= room)).any()
-        target = jnp.where(used & (position < room), start_of[listed_in] + position, sum(capacity.networks))
-        chosen = jnp.full(sum(capacity.networks), size, jnp.int32)
-        chosen = chosen.at[target].set(jnp.arange(size, dtype=jnp.int32), mode="drop")
-        used, lost = (a.at[chosen].get(mode="fill", fill_value=False) for a in (used, lost))
-        owner, gene, source = (a.at[chosen].get(mode="fill", fill_value=0) for a in (owner, gene, source))
-    key = jnp.where(used, owner * n + gene, nothing).astype(jnp.int32)
-    _, key, order = jax.lax.sort((network, key, jnp.arange(key.size, dtype=jnp.int32)), num_keys=2)
-    first = _first(key, nothing).at[start_of].set(key[start_of] < nothing)
-    row = _count_in_region(first, network, start_of) - 1
-    keys = _scatter_keys(key, start_of[network] + row, key.size, nothing)
-    return _Entries(
-        keys, jnp.where(lost, source, 0)[order], jnp.maximum(row, 0).astype(jnp.int32), lost[order], overflow
-    )
-
-
-def _region(sizes: Sequence[int]) -> tuple[Array, Array]:
-    """The region of every entry of consecutive regions of the given sizes, and their starts `[G]`."""
-    # From an iota at run time: a constant of this length would be folded for seconds at compile time.
-    ends = np.cumsum(sizes)
-    entry = jnp.arange(int(ends[-1]), dtype=jnp.int32)
-    # The last end is never reached, but without it a single network would compare with no number at all,
-    # and a constant of no entries ends JAX 0.11 in its compiler when a batch is dealt among devices.
-    region = (entry[:, None] >= jnp.asarray(ends, jnp.int32)).sum(axis=1, dtype=jnp.int32)
-    return region, jnp.asarray(ends - np.asarray(sizes), jnp.int32)
-
-
-def _count_in_region(flags: Array, region: Array, start: Array) -> Array:
-    """Running count of set flags, from 0 in every region."""
-    count = jnp.cumsum(flags, dtype=jnp.int32)
-    before = jnp.where(start > 0, count[start - 1], 0)  # [G]
-    return count - before[region]
-
-
-def _two_deletions_meet(affected: Array, genes: Array, source: Array, gene: Array) -> Array:
-    """Whether another deletion of the genotype changes the row too, in any network: `[entries]`."""
-    n = affected.shape[0]
-    word = affected.at[genes, gene[:, None] // 32].get(mode="fill", fill_value=0)  # [entries, S]
-    changes = (word >> (gene % 32).astype(jnp.uint32)[:, None]) & 1
-    return ((changes > 0) & (genes != source[:, None]) & (genes < n)).any(axis=1)
-
-
-def _first(sorted_keys: Array, nothing: int) -> Array:
-    """Flags the first of equal keys."""
-    previous = jnp.concatenate([jnp.full(1, -1, sorted_keys.dtype), sorted_keys[:-1]])
-    return (sorted_keys != previous) & (sorted_keys < nothing)
-
-
-def _scatter_keys(keys: Array, position: Array, size: int, nothing: int) -> Array:
-    """Each key at its position, `[size]`; the key `nothing` goes nowhere and fills the rest."""
-    position = jnp.where(keys < nothing, position, size)
-    return jnp.full(size, nothing, jnp.int32).at[position].set(keys, mode="drop")
-
-
 def _distinct(keys: Array, size: int, nothing: int) -> tuple[Array, Array, Array]:
     """Distinct keys, sorted, `[size]`; the position of every given key among them; their number."""
     ordered, order = jax.lax.sort((keys, jnp.arange(keys.shape[0], dtype=jnp.int32)), num_keys=1)
-    position = jnp.cumsum(_first(ordered, nothing), dtype=jnp.int32) - 1
+    position = jnp.cumsum(first_of_equal(ordered, nothing), dtype=jnp.int32) - 1
     where = jnp.zeros_like(keys).at[order].set(position)
-    return _scatter_keys(ordered, position, size, nothing), where, position[-1] + 1
+    return scatter_keys(ordered, position, size, nothing), where, position[-1] + 1
 
 
 def _rows(keys: Array, genes: Array, n: int) -> ChangedRows:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
 from dataclasses import replace
 from pathlib import Path
 from signal import Signals
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import jax
-import jax.numpy as jnp
 from rich.console import Console
 
 from gi_jax.config import RunConfig
@@ -19,17 +16,8 @@ from gi_jax.config.paths import with_absolute_paths
 from gi_jax.config.schema import plain
 from gi_jax.data.splits import load_split
 from gi_jax.errors import GiJaxError
-from gi_jax.files import check_folder, check_writable, replacing_together
-from gi_jax.ops.spmm import with_backend
-from gi_jax.experiment.bundle import CONFIG, ModelBundle, load_bundle, write_description
-from gi_jax.experiment.cell import load_genes, network_fingerprints
-from gi_jax.predict.predictor import Predictor
-from gi_jax.report import plot_report, write_page
 from gi_jax.evaluate.calibration import FILE as CALIBRATION
 from gi_jax.evaluate.calibration import write_calibration
-from gi_jax.train.checkpoint import Checkpoints, Restored
-from gi_jax.train.devices import device_mesh
-from gi_jax.train.ensemble import check_starting_weights, stack_members
 from gi_jax.evaluate.evaluation import (
     BASELINES,
     EVALUATION,
@@ -40,27 +28,30 @@ from gi_jax.evaluate.evaluation import (
     print_evaluation,
     write_evaluation,
 )
+from gi_jax.experiment.bundle import CONFIG, load_bundle, write_description
+from gi_jax.experiment.cell import load_genes, network_fingerprints
 from gi_jax.experiment.experiment import Experiment, load_experiment
-from gi_jax.runs.lock import lock_folder
-from gi_jax.train.logging import JsonLines, Reporter, read_records
-from gi_jax.train.fit import GradientFit
-from gi_jax.runs.solved import SolvedFit
+from gi_jax.files import check_folder, check_writable, replacing_together
 from gi_jax.models.model import FittedModel
 from gi_jax.models.registry import KINDS
-from gi_jax.train.task import Task, make_task
-from gi_jax.train.optimizer import make_optimizer
-from gi_jax.train.processes import check_alike, every_process, is_first
-from gi_jax.train.progress import Progress
+from gi_jax.predict.predictor import Predictor
+from gi_jax.report import plot_report, write_page
+from gi_jax.runs.lock import lock_folder
 from gi_jax.runs.resume import (
     check_same_config,
     check_same_data,
     check_same_genes,
     describe_resumption,
-    flat,
 )
-from gi_jax.train.signals import StopSignals
+from gi_jax.runs.solved import SolvedFit
+from gi_jax.train.checkpoint import Checkpoints, Restored
+from gi_jax.train.devices import device_mesh
+from gi_jax.train.fit import GradientFit
+from gi_jax.train.logging import JsonLines, Reporter, read_records
+from gi_jax.train.processes import check_alike, every_process, is_first
+from gi_jax.train.progress import Progress
 from gi_jax.train.sinks import Sink, make_sinks
-from gi_jax.train.state import TrainState, init_state, init_variables
+from gi_jax.train.task import Task, make_task
 
 METRICS, SPLIT = "metrics.jsonl", "split.npz"
 PICTURE, REPORT = "report.png", "report.html"

@@ -37,7 +37,12 @@ class SolvedFit:
         *,
         begin: Callable[[int], None],
     ) -> None:
-        self.config, self.transform, self.checkpoints, self.reporter = config, transform, checkpoints, reporter
+        self.config, self.transform, self.checkpoints, self.reporter = (
+            config,
+            transform,
+            checkpoints,
+            reporter,
+        )
         self.begin, self.progress = begin, Progress()
         self.ended: str | None = None
         self.stopped_by: Signals | None = None
@@ -57,13 +62,13 @@ class SolvedFit:
         self.checkpoints.save_best(fitted.arrays() if fitted else {}, self.progress)
         self.ended = f"{kind} fitted in {self.progress.seconds:.1f} s"
         if fitted is not None:
-            scores = self.transform.inverse(fitted.predict(validation.table).members[0], validation.table.study)
+            scores = self.transform.inverse(
+                fitted.predict(validation.table).members[0], validation.table.study
+            )
             metrics = regression_metrics(scores, validation.table.score)
             self.reporter.say(
                 f"{self.ended} ({fitted.chosen}); val Pearson {metrics.pearson:.4f}, val RMSE {metrics.rmse:.4g}"
             )
             values = {f"val_{name}": value for name, value in metrics._asdict().items()}
-            self.reporter.record(
-                "fit", 0, chosen=fitted.chosen, seconds=self.progress.seconds, **values
-            )
+            self.reporter.record("fit", 0, chosen=fitted.chosen, seconds=self.progress.seconds, **values)
         return fitted

@@ -112,7 +112,7 @@ class Training:
     def _epoch(self) -> None:
         trainer, progress = self.config.trainer, self.progress
         self.order, recompiled = self.stepper.start_epoch(progress.epoch)
-        progress.row_need = [] if self.stepper.row_need is None else self.stepper.row_need.tolist()
+        progress.row_need = [] if self.stepper.row_need is None else self.stepper.row_need.to_list()
         progress.device_batch = self.stepper.device_batch
         if recompiled:
             self.reporter.say(

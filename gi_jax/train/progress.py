@@ -21,7 +21,7 @@ class Progress:
     best_rmse: float | None = None  # where the validation Pearson is undefined, as the next
     early_stopping_rmse: float | None = None
     seconds: float = 0.0  # of training, over all sessions of the run
-    row_need: list[int] = field(default_factory=list)  # what the compiled step has room for
+    row_need: list[int] = field(default_factory=list)  # `RowCounts.to_list`: the most rows of a batch so far
     device_batch: int | None = None  # genotypes on one device, of which `row_need` speaks
     backends: dict[str, str] = field(default_factory=dict)  # of aggregation, by network
     platform: str | None = None  # on which they were chosen

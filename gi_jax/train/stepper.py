@@ -1,4 +1,4 @@
-"""The compiled training step with room for the changed rows of every batch."""
+"""The compiled training step with capacity for the changed rows of every batch."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import jax
 import numpy as np
 import optax
 
-from gi_jax.models.neural.room import choose_capacity
 from gi_jax.models.neural.row_needs import changed_row_needs
+from gi_jax.ops.row_counts import RowCounts, cheaper_than_all_rows
 from gi_jax.train.batches import TrainingData, epoch_order, training_data
 from gi_jax.train.devices import device_mesh, on_all_devices, one_copy
 from gi_jax.train.ensemble import over_members
@@ -31,8 +31,8 @@ class Stepper:
       task: genotypes, cell, module and objective.
       optimizer: see `make_optimizer`.
       state: any state of the run, for its dtype and key.
-      progress: says what the step had room for in an earlier session; estimated if it does not, or
-        if a device had a batch of another size.
+      progress: says for how many changed rows the step was made in an earlier session; estimated if it
+        does not, or if a device had a batch of another size.
 
     Raises:
       GiJaxError: `trainer.devices` is impossible here.
@@ -55,7 +55,9 @@ class Stepper:
         self.data, self.graph = on_all_devices((data, task.graph), self.mesh)
         self.needs = changed_row_needs(task.config.model, task.graph, train.genes, self.device_batch)
         known = progress.row_need if progress.device_batch == self.device_batch else []
-        self.row_need = np.array(known) if known else self.needs and self.needs.expected(self.device_batch)
+        self.row_need = None
+        if self.needs is not None:
+            self.row_need = RowCounts.from_list(known) if known else self.needs.expected(self.device_batch)
         self.rng = np.asarray(state.rng).reshape(-1, 2)[0]  # all members see the first one's batches
         self.capacity, self._step, self._compiled = None, None, None
         self._make_step()
@@ -68,7 +70,7 @@ class Stepper:
         if self.capacity is None:
             return order, False
         before = self.capacity
-        self.row_need = np.maximum(self.row_need, self.needs.largest(order, self.device_batch))
+        self.row_need = self.row_need.maximum(self.needs.largest(order, self.device_batch))
         self._make_step()
         return order, self.capacity != before
 
@@ -105,9 +107,11 @@ class Stepper:
         return required_bytes(stepper.compile(on_all_devices(state, stepper.mesh)))
 
     def _make_step(self) -> None:
-        """Makes the step for the present need, unless the one there has the same room."""
-        config, num_genes = self.task.config, len(self.task.genes)
-        capacity = choose_capacity(self.needs, self.row_need, num_genes, self.device_batch)
+        """Makes the step for the present counts, unless the one there has the same capacity."""
+        config, capacity = self.task.config, None
+        if self.needs is not None:
+            capacity = self.needs.capacity(self.row_need)
+            capacity = cheaper_than_all_rows(capacity, len(self.task.genes), self.device_batch)
         if self._step is not None and capacity == self.capacity:
             return
         self.capacity = capacity

@@ -16,9 +16,9 @@ from gi_jax.data.genotypes import GenotypeBatch
 from gi_jax.data.networks import CellGraph, cell_graph
 from gi_jax.losses import make_loss
 from gi_jax.models.neural import build_model, num_parameters
-from gi_jax.models.neural.room import choose_capacity
 from gi_jax.models.neural.row_needs import changed_row_needs
 from gi_jax.ops.changed_rows import Capacity
+from gi_jax.ops.row_counts import cheaper_than_all_rows
 from gi_jax.ops.spmm import with_backend
 from gi_jax.train.batches import TrainingData
 from gi_jax.train.objective import PredictionLoss
@@ -56,10 +56,12 @@ def whole_batches(world: World, batch: int) -> np.ndarray:
 
 
 def capacity_of(world: World, graph: CellGraph, batch: int) -> Capacity | None:
-    """Room for changed rows, chosen as training chooses it."""
+    """Capacity for changed rows, chosen as training chooses it."""
     needs = changed_row_needs(config_of(world), graph, world.genes, batch)
-    need = needs and np.maximum(needs.expected(batch), needs.largest(whole_batches(world, batch), batch))
-    return choose_capacity(needs, need, world.num_genes, batch)
+    if needs is None:
+        return None
+    most = needs.expected(batch).maximum(needs.largest(whole_batches(world, batch), batch))
+    return cheaper_than_all_rows(needs.capacity(most), world.num_genes, batch)
 
 
 def gi_jax(world: World, batch: int, mode: str) -> Engine:

@@ -17,7 +17,6 @@ import numpy as np
 from gi_jax.config import RunConfig, parse_config
 from gi_jax.data.networks import CellGraph, cell_graph
 from gi_jax.models.neural import build_model
-from gi_jax.models.neural.room import padded_order
 from gi_jax.models.neural.row_needs import changed_row_needs
 from gi_jax.nn.norms import NormParameters, normalise
 from gi_jax.ops.changed_rows import ChangedRows
@@ -127,7 +126,8 @@ def trained(config: RunConfig, model: Any = None, infinite_gene: int | None = No
     optimizer = make_optimizer(task, variables["params"])
     state = init_state(variables, task, optimizer, objective, embedding_dim=4, batch_size=B, seed=0)
     mesh = device_mesh(config)
-    share, order = B if mesh is None else B // mesh.size, padded_order(np.arange(M), B)
+    share = B if mesh is None else B // mesh.size
+    order = np.pad(np.arange(M, dtype=np.int32), (0, -M % B), constant_values=M)
     needs = changed_row_needs(config.model, graph, np.asarray(data.genes), share)
     options = {
         "capacity": needs and needs.capacity(needs.largest(order, share)),

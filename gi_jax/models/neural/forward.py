@@ -13,10 +13,9 @@ from flax import linen as nn
 from jax import Array
 
 from gi_jax.data.genotype_table import GenotypeTable
-from gi_jax.data.genotypes import GenotypeBatch
+from gi_jax.data.genotypes import GenotypeBatch, padded_batch
 from gi_jax.data.networks import CellGraph
-from gi_jax.models.neural.room import choose_capacity, padded_order
-from gi_jax.models.neural.row_needs import changed_row_needs
+from gi_jax.models.neural.programs import choose_program
 from gi_jax.ops.changed_rows import Capacity
 
 
@@ -38,18 +37,17 @@ def forward_batch(
     return jax.vmap(predict)(variables) if stacked else predict(variables)
 
 
-FEW = 8  # genotypes; computing all their rows takes less than compiling for just the changed ones
-
-
 class TableForward:
-    """Predicts every genotype of one table, in its order; compiled once, called with any weights.
+    """Predicts every genotype of one table, in its order, with any weights.
+
+    Tables of like size share a compiled program (see `gi_jax.models.neural.programs`).
 
     Args:
       model: a model of `gi_jax.models`.
       graph: the networks, N genes, on the device.
       table: M genotypes.
-      batch_size: genotypes per forward pass; it does not change predictions unless the model's norm
-        statistics run over the batch.
+      batch_size: the most genotypes of a forward pass; it does not change predictions unless the
+        model's norm statistics run over the batch.
       members: K; the variables of more than one have a leading axis.
     """
 
@@ -57,18 +55,11 @@ class TableForward:
         self, model: nn.Module, graph: CellGraph, table: GenotypeTable, batch_size: int, members: int = 1
     ) -> None:
         self.model, self.graph, self.size, self.num_members = model, graph, len(table), members
-        # Powers of two, so that small queries of any size share a handful of programs.
-        batch_size = min(batch_size, 1 << (len(table) - 1).bit_length())
-        order = padded_order(np.arange(len(table)), batch_size)
-        needs = changed_row_needs(model.config, graph, table.genes, batch_size) if len(table) > FEW else None
-        need = needs and needs.largest(order, batch_size)
-        self.capacity = choose_capacity(needs, need, graph.num_genes, batch_size)
-        padding = np.full((len(order) - len(table), table.genes.shape[1]), graph.num_genes)
-        genes = np.concatenate([table.genes, padding]).astype(np.int32)
-        sizes = np.concatenate([table.sizes, np.zeros(len(padding))]).astype(np.int32)
+        program = choose_program(model.config, graph, table.genes, batch_size)
+        self.capacity, size = program.capacity, program.batch_size
         self.batches = [
-            jax.device_put(GenotypeBatch(genes[rows], sizes[rows], order[rows] < len(table)))
-            for rows in np.arange(len(order)).reshape(-1, batch_size)
+            jax.device_put(padded_batch(table.genes[start : start + size], graph.num_genes, size))
+            for start in range(0, len(table), size)
         ]
 
     def __call__(self, variables: Mapping[str, Any]) -> np.ndarray:

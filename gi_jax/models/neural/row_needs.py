@@ -1,4 +1,4 @@
-"""Which of the first layer's shortcuts a model admits, and the room it needs for a table of genotypes."""
+"""Which of the first layer's shortcuts a model admits, and how many changed rows a table of genotypes has."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from gi_jax.data.networks import CellGraph
 from gi_jax.models.neural.options import ModelConfig
 from gi_jax.ops.capacity import RowNeeds, row_needs
 
-MOST_SHARED = 16  # deletions of a genotype; with more of them most of its rows are next to several
+MAX_SHARED_SET = 16  # genes of a genotype; with more deletions most of its rows are next to several
 
 
 def lists_changed_rows(config: ModelConfig) -> bool:
@@ -26,15 +26,20 @@ def shares_single_deletions(config: ModelConfig) -> bool:
     return lists_changed_rows(config) and config.num_layers == 1 and config.norm_statistics == "node"
 
 
+def shares_rows(config: ModelConfig, genes: np.ndarray) -> bool:
+    """Whether it pays to share them in batches of the genotypes `[M, S]`."""
+    return shares_single_deletions(config) and genes.shape[1] <= MAX_SHARED_SET
+
+
 def changed_row_needs(
     config: ModelConfig, graph: CellGraph, genes: np.ndarray, batch_size: int
 ) -> RowNeeds | None:
-    """Room for changed rows that batches of these genotypes need; None if no rows are listed.
+    """How many changed rows batches of these genotypes have; None if no rows are listed.
 
     Args:
       genes: `[M, S]` gene ids, then N.
     """
     if not lists_changed_rows(config):
         return None
-    share = shares_single_deletions(config) and genes.shape[1] <= MOST_SHARED
-    return row_needs(graph, np.asarray(genes), share=share, batch_size=batch_size)
+    genes = np.asarray(genes)
+    return row_needs(graph, genes, share=shares_rows(config, genes), batch_size=batch_size)

@@ -10,15 +10,14 @@ import jax
 import numpy as np
 from flax import linen as nn
 
-from gi_jax.data.genotypes import GenotypeBatch
+from gi_jax.data.genotypes import padded_batch
 from gi_jax.data.networks import CellGraph
 from gi_jax.models.neural.forward import forward_batch
-from gi_jax.models.neural.room import if_it_pays
 from gi_jax.models.neural.row_needs import lists_changed_rows, shares_single_deletions
 from gi_jax.models.neural.tile_needs import TileNeeds
 from gi_jax.models.tiles import Tile, tiles
-from gi_jax.ops.capacity import room
 from gi_jax.ops.changed_rows import Capacity
+from gi_jax.ops.row_counts import BatchCounts, cheaper_than_all_rows
 
 SIDE = 64  # of a tile, where its genotypes cost little beside its single deletions and the wildtype
 COMPUTED = 1 << 18  # changed rows that a tile may have, all networks and members together
@@ -58,30 +57,28 @@ class NeuralScreen:
         if not lists_changed_rows(config):
             return [Step(tile, side * side, None) for tile in tiles(pool, free, fixed, side, graph.num_genes)]
         needs = TileNeeds(graph, share=shares)
-        # Genes with many edges come together, so that few tiles need much room.
-        pool = pool[np.argsort(needs.reach.bounds[pool].sum(axis=1), kind="stable")]
+        # Genes with many edges come together, so that few tiles have many rows.
+        bounds = needs.reach.bounds[pool]
+        rows = bounds.listed.sum(axis=1) + bounds.computed.sum(axis=1) + bounds.union
+        pool = pool[np.argsort(rows, kind="stable")]
         planned, most = [], {}
         for tile in tiles(pool, free, fixed, side, graph.num_genes):
-            for part, need in _small_enough(tile, needs, COMPUTED // self.num_members):
-                # Tiles of like size and needs share a program: powers of 4 and of 8.
+            for part, counts in _small_enough(tile, needs, COMPUTED // self.num_members):
+                # Tiles of like size and as many rows share a program: powers of 4 and of 8.
                 batch_size = 4 ** max(2, ((part.size - 1).bit_length() + 1) // 2) if shares else side * side
-                kind = batch_size, _computed(*need[:2]).bit_length() // 3
+                kind = batch_size, counts.computed.bit_length() // 3
                 planned.append((part, kind))
-                before = most.get(kind, need)
-                most[kind] = tuple(np.maximum(a, b) for a, b in zip(before, need, strict=True))
-        rooms = {
-            kind: if_it_pays(room(need, singles, int(num_singles)), graph.num_genes, kind[0])
-            for kind, (need, singles, num_singles) in most.items()
+                most[kind] = most.get(kind, counts).maximum(counts)
+        capacities = {
+            kind: cheaper_than_all_rows(counts.capacity(), graph.num_genes, kind[0])
+            for kind, counts in most.items()
         }
-        return [Step(tile, kind[0], rooms[kind]) for tile, kind in planned]
+        return [Step(tile, kind[0], capacities[kind]) for tile, kind in planned]
 
     def start(self, step: Step, variables: Mapping[str, Any]) -> tuple[np.ndarray, jax.Array]:
         """The genotypes of a step, and their labels `[B]` or `[K, B]` as soon as they are there."""
-        genes, n = step.tile.genotypes(), self.graph.num_genes
-        filled = np.full((step.batch_size, genes.shape[1]), n, np.int32)
-        filled[: len(genes)] = genes
-        valid = np.arange(step.batch_size) < len(genes)
-        batch = GenotypeBatch(filled, (filled < n).sum(axis=1, dtype=np.int32), valid)
+        genes = step.tile.genotypes()
+        batch = padded_batch(genes, self.graph.num_genes, step.batch_size)
         labels = forward_batch(
             variables,
             self.graph,
@@ -93,18 +90,11 @@ class NeuralScreen:
         return genes, labels
 
 
-def _small_enough(
-    tile: Tile, needs: TileNeeds, computed: int
-) -> Iterator[tuple[Tile, tuple[np.ndarray, np.ndarray, int]]]:
-    """A tile, or its parts, so that none has more rows than memory is meant for; and what each needs."""
-    need = needs(tile)
-    listed = (need[0] + need[1])[: len(need[0]) // 2].sum()
-    if tile.size == 1 or (_computed(*need[:2]) <= computed and listed <= LISTED):
-        yield tile, need
+def _small_enough(tile: Tile, needs: TileNeeds, computed: int) -> Iterator[tuple[Tile, BatchCounts]]:
+    """A tile, or its parts, so that none has more rows than memory is meant for; and how many each has."""
+    counts = needs(tile)
+    if tile.size == 1 or (counts.computed <= computed and counts.listed <= LISTED):
+        yield tile, counts
     else:
         for part in tile.parts():
             yield from _small_enough(part, needs, computed)
-
-
-def _computed(need: np.ndarray, singles: np.ndarray) -> int:
-    return int((need + singles)[len(need) // 2 : -1].sum())

@@ -1,4 +1,4 @@
-"""The room for changed rows that a tile of a screen needs."""
+"""How many changed rows a tile of a screen has."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from gi_jax.data.networks import CellGraph
 from gi_jax.models.tiles import Tile
 from gi_jax.ops.capacity import reach
+from gi_jax.ops.row_counts import BatchCounts, RowCounts
 
 
 class TileNeeds:
@@ -26,8 +27,8 @@ class TileNeeds:
         self.reach, self.share, self.num_genes = reach(graph), share, graph.num_genes
         self._sums = lru_cache(maxsize=256)(self._sums_of)
 
-    def __call__(self, tile: Tile) -> tuple[np.ndarray, np.ndarray, int]:
-        """Needs of the genotypes and of their single deletions, `[2 G + 1]` each, and how many these are."""
+    def __call__(self, tile: Tile) -> BatchCounts:
+        """The counts of its genotypes, and of their single deletions."""
         bounds, size, r = self.reach.bounds, tile.size, len(tile.rows)
         # In how many of the tile's genotypes a gene of each part is.
         parts = [(tile.fixed, size)]
@@ -35,12 +36,13 @@ class TileNeeds:
             parts.append((tile.rows, r - 1))
         else:
             parts += [(tile.rows, len(tile.columns)), (tile.columns, r)]
-        need = sum(count * bounds[genes].sum(axis=0) for genes, count in parts)
+        none = RowCounts.zeros(len(self.reach.networks))
+        own = sum((bounds[genes].sum() * count for genes, count in parts), start=none)
         if not self.share:
-            return need, np.zeros_like(need), 0
-        genes = np.concatenate([genes for genes, _ in parts])
-        need[len(need) // 2 :] = self._joint(tile)
-        return need, bounds[genes].sum(axis=0), int((genes < self.num_genes).sum())
+            return BatchCounts(own, none)
+        genes, joint = np.concatenate([genes for genes, _ in parts]), self._joint(tile)
+        own = RowCounts(own.listed, joint[:-1], joint[-1])
+        return BatchCounts(own, bounds[genes].sum(), int((genes < self.num_genes).sum()))
 
     def _joint(self, tile: Tile) -> np.ndarray:
         """`[G + 1]`: entries of every network, and rows of the union, in which two deletions meet."""
@@ -57,8 +59,8 @@ class TileNeeds:
 
     def _within(self, genes: np.ndarray) -> np.ndarray:
         """Over the ordered pairs of distinct genes of a set."""
-        own, g = self._sums(genes.tobytes()), len(self.reach.networks)
-        return own @ own[-1] - self.reach.bounds[genes, g:].sum(axis=0)
+        own, themselves = self._sums(genes.tobytes()), self.reach.bounds[genes].sum()
+        return own @ own[-1] - np.append(themselves.computed, themselves.union)
 
     def _between(self, some: np.ndarray, others: np.ndarray) -> np.ndarray:
         """Over the ordered pairs of a gene of one and a gene of the other set, both ways."""
