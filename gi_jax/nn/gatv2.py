@@ -10,7 +10,7 @@ from jax import Array
 from gi_jax.data.networks import Adjacency
 from gi_jax.nn.mlp import Linear, LinearParameters, glorot_uniform
 from gi_jax.ops.graph_attention import graph_attention
-from gi_jax.ops.node_states import NodeStates
+from gi_jax.ops.node_states import Dense, NodeStates
 
 
 class GATv2Parameters(NamedTuple):
@@ -21,6 +21,14 @@ class GATv2Parameters(NamedTuple):
     attention: Array  # [G, 1, A, D], the 1 runs along edges
     bias: Array  # [G, A D], or [G, D] where heads are averaged
     projection: Linear | None
+
+    num_hidden = 0  # hidden layers of `after_messages`
+
+    def after_messages(
+        self, x: NodeStates, activation: str, rate: float, keys: list[Array | None]
+    ) -> NodeStates:
+        """What was received as it is: `gatv2` has projected it already."""
+        return x
 
 
 class GATv2(nn.Module):
@@ -54,17 +62,17 @@ class GATv2(nn.Module):
 def gatv2(
     parameters: GATv2Parameters,
     adjacency: Adjacency,
-    states: NodeStates,
+    states: Dense,
     keep: Array,
     *,
     concat: bool,
     self_loops: bool,
-) -> NodeStates:
+) -> Dense:
     """GATv2 on the graph of kept edges, for the wildtype and every genotype; see `graph_attention`.
 
     Args:
       parameters: those of one network.
-      states: dense, `[N, 1 + B, H]`.
+      states: `[N, 1 + B, H]`.
       keep: `[N, 1 + B]`.
     """
     x = states.columns
@@ -76,4 +84,4 @@ def gatv2(
     out = graph_attention(adjacency, sender, receiver, attention, keep, self_loops=self_loops)
     out = out.reshape(*x.shape[:-1], -1) if concat else out.mean(axis=-2)  # [N, 1 + B, A D] or [N, 1 + B, D]
     out = out + parameters.bias.astype(x.dtype)
-    return NodeStates(out if parameters.projection is None else parameters.projection(out))
+    return Dense(out if parameters.projection is None else parameters.projection(out))

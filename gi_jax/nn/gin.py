@@ -12,8 +12,8 @@ from gi_jax.data.networks import Adjacency
 from gi_jax.nn.mlp import ACTIVATIONS, Linear, LinearParameters, drop_rows
 from gi_jax.ops.changed_rows import BatchChange
 from gi_jax.ops.kept_messages import kept_messages
-from gi_jax.ops.node_states import NodeStates
-from gi_jax.ops.spmm import OneOf, masked_spmm, spmm
+from gi_jax.ops.node_states import Dense, NodeStates, SharedColumn, TemplateWithChanges
+from gi_jax.ops.spmm import SelectedNetwork, masked_spmm, spmm
 
 
 class GINParameters(NamedTuple):
@@ -22,6 +22,23 @@ class GINParameters(NamedTuple):
     eps: Array  # [G]
     layers: tuple[Linear, ...]
     projection: Linear | None
+
+    @property
+    def num_hidden(self) -> int:
+        """Dropouts that `after_messages` has room for."""
+        return len(self.layers)
+
+    def after_messages(
+        self, x: NodeStates, activation: str, rate: float, keys: list[Array | None]
+    ) -> NodeStates:
+        """The MLP: hidden layers are linear, activation, dropout; the last one is linear only (see `GIN`)."""
+        act = ACTIVATIONS[activation]
+        single = len(self.layers) == 1
+        for i, layer in enumerate(self.layers):
+            x = x.map(layer)
+            if single or i < len(self.layers) - 1:
+                x = drop_rows(x.map(act), rate, keys[i])
+        return x if self.projection is None else x.map(self.projection)
 
 
 class GIN(nn.Module):
@@ -52,27 +69,25 @@ class GIN(nn.Module):
         return GINParameters(eps, layers, projection)
 
 
-def gin_aggregate(
-    adjacency: Adjacency | OneOf, eps: Array, states: NodeStates, keep: Array | None
-) -> NodeStates:
+def gin_aggregate(adjacency: Adjacency | SelectedNetwork, eps: Array, states: Dense, keep: Array) -> Dense:
     """`(1 + eps) x + sum of the messages over kept edges` for the wildtype and every genotype.
 
     One sparse product of width (1 + B) H.
 
     Args:
-      states: dense, `[N, 1 + B, H]`.
+      states: `[N, 1 + B, H]`.
       keep: `[N, 1 + B]`.
     """
     x = states.columns
-    return NodeStates((1 + eps).astype(x.dtype) * x + masked_spmm(adjacency, x, keep))
+    return Dense((1 + eps).astype(x.dtype) * x + masked_spmm(adjacency, x, keep))
 
 
 def gin_aggregate_shared(
-    networks: Sequence[Adjacency], eps: Sequence[Array], states: NodeStates, change: BatchChange
-) -> list[NodeStates]:
-    """What `gin_aggregate` says for each of G networks, where all genotypes have the same input.
+    networks: Sequence[Adjacency], eps: Sequence[Array], states: SharedColumn, change: BatchChange
+) -> list[TemplateWithChanges]:
+    """`gin_aggregate` on each of G networks, where all genotypes have the same input (the first layer).
 
-    So it is in the first layer: one sparse product of width H gives the template, and the changed rows
+    One sparse product of width H gives the template, and the changed rows
     are corrected by the messages they lose; a deleted gene receives nothing.
 
     Args:
@@ -80,25 +95,12 @@ def gin_aggregate_shared(
       states: the shared column `[N, 1, H]`.
       change: the rows that the batch changes, G networks.
     """
-    x = states.columns[:, 0]  # [N, H]
+    x = states.wildtype  # [N, H]
     messages = [spmm(network, x) for network in networks]  # [N, H] each
     scale = [(1 + own).astype(x.dtype) for own in eps]
     own = [s * x[network.rows.gene] for s, network in zip(scale, change.networks, strict=True)]  # [R_g, H]
     kept = kept_messages(change, networks, x, messages, own)
     return [
-        NodeStates((scale[g] * x + messages[g])[:, None], own[g] + kept[g], change.networks[g].rows)
+        TemplateWithChanges((scale[g] * x + messages[g])[:, None], own[g] + kept[g], change.networks[g].rows)
         for g in range(len(networks))
     ]
-
-
-def gin_mlp(
-    parameters: GINParameters, x: NodeStates, activation: str, rate: float, keys: list[Array | None]
-) -> NodeStates:
-    """Hidden layers are linear, activation, dropout; the last one is linear only (see `GIN`)."""
-    act = ACTIVATIONS[activation]
-    single = len(parameters.layers) == 1
-    for i, layer in enumerate(parameters.layers):
-        x = x.map(layer)
-        if single or i < len(parameters.layers) - 1:
-            x = drop_rows(x.map(act), rate, keys[i])
-    return x if parameters.projection is None else x.map(parameters.projection)

@@ -8,8 +8,9 @@ import numpy as np
 from flax import linen as nn
 from jax import Array
 
+from gi_jax.nn.expert_mixture import Experts, ExpertSettings, mix_experts
 from gi_jax.nn.mlp import ACTIVATIONS, DropoutKeys, Linear, LinearParameters, dropout
-from gi_jax.nn.option_mixture import Form, Options, mix_options
+from gi_jax.ops.trees import take
 
 
 class CrossAttention(nn.Module):
@@ -49,11 +50,11 @@ class CrossAttention(nn.Module):
 class PairwiseInteraction(nn.Module):
     """A softmax mixture of one MLP per pair of networks (g1 <= g2) and the plain mean over networks.
 
-    `option_p = MLP_p([x_g1, x_g2])`, `option_last = mean_g x_g`, weights = softmax of a scorer of
-    each option. Three identities keep it cheap: the first linear layer of a pair is
+    `value_p = MLP_p([x_g1, x_g2])`, `value_last = mean_g x_g`, weights = softmax of a scorer of
+    each value. Three identities keep it cheap: the first linear layer of a pair is
     `W_a x_g1 + W_b x_g2`, so nothing is concatenated, and a network with itself needs only
-    `W_a + W_b`; the last one commutes with the scorer's linear layer; and options are computed in
-    turn (`gi_jax.nn.option_mixture`).
+    `W_a + W_b`; the last one commutes with the scorer's linear layer; and pairs are computed one
+    after the other (`gi_jax.nn.expert_mixture`).
     """
 
     num_networks: int
@@ -79,31 +80,31 @@ class PairwiseInteraction(nn.Module):
 
         chosen = np.flatnonzero(np.isin(first_all, present) & np.isin(second_all, present))
         first, second = np.triu_indices(len(present))
-        layers = [jax.tree.map(lambda a: a[chosen].astype(x.dtype), layer) for layer in layers]
+        layers = jax.tree.map(lambda a: a.astype(x.dtype), take(layers, chosen))
         score_hidden, score_out = (
             jax.tree.map(lambda a: a.astype(x.dtype), layer) for layer in (score_hidden, score_out)
         )
         same, cross = np.flatnonzero(first == second), np.flatnonzero(first != second)
         groups = [
-            _options(jax.tree.map(lambda a: a[part], layers), score_hidden, score_out, part is same)  # noqa: B023
+            _experts(take(layers, part), score_hidden, score_out, with_itself=part is same)
             for part in (same, cross)
         ]
-        members = (
+        reads = (
             tuple((int(g),) for g in first[same]),
             tuple((int(a), int(b)) for a, b in zip(first[cross], second[cross], strict=True)),
         )
         rows = x.reshape(x.shape[0], -1, h)  # [G, R, H]
         mean = sum(rows[g] for g in range(len(present))) / len(present)  # [R, H]
         mean_logit = score_out(ACTIVATIONS[self.activation](score_hidden(mean)))[:, 0]
-        form = Form(self.activation, self.dropout, bare=self.num_layers == 1)
+        settings = ExpertSettings(self.activation, self.dropout, linear=self.num_layers == 1)
         dropouts = tuple(keys() for _ in range(max(self.num_layers - 1, 1)))
-        mixed, weights = mix_options(form, members, rows, tuple(groups), mean, mean_logit, dropouts)
+        mixed, weights = mix_experts(settings, reads, rows, tuple(groups), mean, mean_logit, dropouts)
         order = np.append(np.argsort(np.concatenate([same, cross])), len(first))
         weights = weights[order].T  # [R, P + 1], pairs in the order of the parameters
         return mixed.reshape(x.shape[1:]), weights.reshape(*x.shape[1:-1], -1)
 
 
-def _options(layers: list[Linear], score_hidden: Linear, score_out: Linear, with_itself: bool) -> Options:
+def _experts(layers: list[Linear], score_hidden: Linear, score_out: Linear, *, with_itself: bool) -> Experts:
     """The pairs' MLPs and the scorer, whose first layer is merged with the last of each MLP."""
     num_pairs, _, h = layers[-1].kernel.shape
     w_a, w_b = jnp.split(layers[0].kernel.swapaxes(1, 2), 2, axis=2)  # [P, K, H]
@@ -115,7 +116,7 @@ def _options(layers: list[Linear], score_hidden: Linear, score_out: Linear, with
         )
     score = Linear(last.kernel @ score_hidden.kernel, score_hidden(last.bias))
     score_out = jax.tree.map(lambda a: jnp.broadcast_to(a, (num_pairs, *a.shape)), score_out)
-    return Options(
+    return Experts(
         (w_a + w_b,) if with_itself else (w_a, w_b), layers[0].bias, tuple(middle), last, score, score_out
     )
 

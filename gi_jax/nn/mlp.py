@@ -120,8 +120,7 @@ def drop_rows(states: NodeStates, rate: float, key: Array | None) -> NodeStates:
     if key is None or rate == 0.0:
         return states
     kept = jax.random.bernoulli(key, 1.0 - rate, (len(states.columns), 1, states.columns.shape[-1]))
-    changed = None if states.changed is None else _drop(states.changed, kept[states.rows.gene, 0], rate)
-    return NodeStates(_drop(states.columns, kept, rate), changed, states.rows)
+    return states.by_gene(lambda x, own: _drop(x, own, rate), kept)
 
 
 def _drop(x: Array, kept: Array, rate: float) -> Array:

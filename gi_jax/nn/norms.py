@@ -9,8 +9,8 @@ from flax import linen as nn
 from jax import Array
 
 from gi_jax.ops import norm as ops
-from gi_jax.ops.node_states import NodeStates
-from gi_jax.ops.norm import Moments, RowSelection
+from gi_jax.ops.node_states import NodeStates, RowSelection
+from gi_jax.ops.norm import Moments
 
 MOMENTUM = 0.1  # PyTorch's: the weight of the new value
 

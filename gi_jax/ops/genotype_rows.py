@@ -50,11 +50,14 @@ def row_of_gene(rows: ChangedRows, shared: SharedDeletions | None, genotype: Arr
     return jnp.where(joint < nowhere, joint, single)
 
 
-def rows_of_genotype(columns: Array, changed: Array | None, row: Array | None, genotype: Array) -> Array:
+def template_of_genotype(columns: Array, genotype: Array) -> Array:
+    """`[N, ...]`: the column, of `[N, C, ...]`, from which a genotype differs: its own, or the last one."""
+    return columns[:, jnp.minimum(1 + genotype, columns.shape[1] - 1)]
+
+
+def rows_of_genotype(columns: Array, changed: Array, row: Array, genotype: Array) -> Array:
     """`[N, ...]`: the template, of `[N, C, ...]`, with the changed rows, of `[R, ...]`, in their places."""
-    own = columns[:, jnp.minimum(1 + genotype, columns.shape[1] - 1)]
-    if changed is None:
-        return own
+    own = template_of_genotype(columns, genotype)
     there = (row < changed.shape[0]).reshape(-1, *[1] * (own.ndim - 1))
     return jnp.where(there, changed.at[row].get(mode="clip"), own)
 
@@ -70,13 +73,13 @@ def for_each(wanted: Array, make: Callable[[Array], Array], like: Array) -> Arra
     return add_for_each(wanted, lambda b, total: total.at[b].set(make(b)), jnp.zeros_like(like))
 
 
-def add_for_each(wanted: Array, turn: Callable[[Array, Any], Any], total: Any) -> Any:
-    """`total = turn(b, total)` for every genotype b that is wanted, `[B]` bool."""
+def add_for_each(wanted: Array, add: Callable[[Array, Any], Any], total: Any) -> Any:
+    """`total = add(b, total)` for every genotype b that is wanted, `[B]` bool."""
 
     def step(carry: tuple[Array, Any]) -> tuple[Array, Any]:
         left, total = carry
         genotype = jnp.argmax(left)  # the first one
-        return left & (jnp.arange(left.shape[0]) != genotype), turn(genotype, total)
+        return left & (jnp.arange(left.shape[0]) != genotype), add(genotype, total)
 
     return jax.lax.while_loop(_any_left, step, (wanted, total))[1]
 
@@ -107,7 +110,7 @@ def rows_anew(
     """
     ends = np.cumsum([len(x) for x in arrays])
 
-    def turn(carry: tuple[Array, list[Array]]) -> tuple[Array, list[Array]]:
+    def next_block(carry: tuple[Array, list[Array]]) -> tuple[Array, list[Array]]:
         left, done = carry
         places = jnp.nonzero(left, size=BLOCK, fill_value=len(left))[0].astype(jnp.int32)
         rows = make(places)
@@ -121,5 +124,5 @@ def rows_anew(
         ]
 
     held = [jax.lax.stop_gradient(x) for x in arrays]
-    _, values = jax.lax.while_loop(_any_left, turn, (jnp.concatenate(wanted), held))
+    _, values = jax.lax.while_loop(_any_left, next_block, (jnp.concatenate(wanted), held))
     return [with_value(x, value) for x, value in zip(arrays, values, strict=True)]

@@ -19,28 +19,11 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from flax import struct
 from jax import Array
 
-from gi_jax.ops.genotype_rows import LEFT, for_each, with_value
-from gi_jax.ops.node_states import NodeStates
-from gi_jax.ops.segment import segment_sum
+from gi_jax.ops.node_states import NodeStates, RowSelection
 
 EPSILON = 1e-5
-
-
-@struct.dataclass
-class RowSelection:
-    """Which rows count in a statistic, and how they are grouped."""
-
-    statistics: str = struct.field(pytree_node=False)  # batch | genotype | node
-    valid: Array  # [B] bool, padding genotypes never count
-    keep: Array | None = None  # [N, 1 + B], if given only rows with 1 count (dense states)
-    axis: str | None = struct.field(pytree_node=False, default=None)  # of the devices that share the batch
-
-    def over_batch(self, x: Array) -> Array:
-        """A sum over this device's genotypes as one over those of the whole batch."""
-        return x if self.axis is None else jax.lax.psum(x, self.axis)
 
 
 class Moments(NamedTuple):
@@ -49,57 +32,6 @@ class Moments(NamedTuple):
     mean: Array  # [2, H]
     variance: Array  # [2, H], biased
     count: Array  # [2, 1], rows averaged
-
-
-def row_mean(states: NodeStates, select: RowSelection) -> Array:
-    """Mean over rows per channel: `[C', H]`, one row per column group (see `NodeStates`)."""
-    x = states.columns  # [N, C, H]
-    n = x.shape[0]
-    b = select.valid.shape[0]
-    weight = select.valid.astype(x.dtype)[:, None]  # [B, 1]
-    if states.changed is None and x.shape[1] == 1 + b:
-        if select.keep is None:
-            count = jnp.full((1 + b, 1), n, x.dtype)
-            total = x.sum(axis=0)  # [1 + B, H]
-        else:
-            count = select.keep.sum(axis=0)[:, None]  # [1 + B, 1]
-            total = (select.keep[..., None] * x).sum(axis=0)
-        if select.statistics == "genotype":
-            return total / jnp.maximum(count, 1)
-        rows = jnp.maximum(select.over_batch((weight * count[1:]).sum()), 1)
-        batch = select.over_batch((weight * total[1:]).sum(axis=0)) / rows  # [H]
-        return jnp.concatenate([total[:1] / count[:1], jnp.broadcast_to(batch, total[1:].shape)])
-    mean = x.mean(axis=0)  # [C, H]
-    if states.changed is None:
-        return mean
-    genotypes = _corrected_means(states, mean, b)  # [B, H]
-    if select.statistics == "genotype":
-        return jnp.concatenate([mean[:1], genotypes])
-    count = jnp.maximum(select.over_batch(weight.sum()), 1)
-    return jnp.stack([mean[0], select.over_batch((weight * genotypes).sum(axis=0)) / count])
-
-
-def _corrected_means(states: NodeStates, mean: Array, batch_size: int) -> Array:
-    """The mean over the rows of every genotype, `[B, H]`, from the means of the columns `[C, H]`."""
-    n, rows = states.columns.shape[0], states.rows
-    own = slice(1, None) if mean.shape[0] == 1 + batch_size else slice(-1, None)
-    replaced = jnp.where(rows.live[:, None], jnp.abs(states.template_rows()), 0)  # [R, H]
-    moves = jnp.concatenate([states.difference(), jax.lax.stop_gradient(replaced)], axis=1)
-    moves = segment_sum(moves, rows.genotype, batch_size, indices_are_sorted=True) / n  # [B, 2 H]
-    shift, replaced = jnp.split(moves, 2, axis=1)
-    size = jnp.abs(states.columns).mean(axis=0)[own]  # [1 or B, H]
-    lost = (replaced > (1 - LEFT) * size).any(axis=1)  # [B]
-
-    held = jax.lax.stop_gradient((states.columns, states.changed))
-
-    def anew(genotype: Array) -> Array:
-        columns, changed = held
-        column = columns[:, jnp.minimum(1 + genotype, columns.shape[1] - 1)]
-        gene = jnp.where(rows.genotype == genotype, rows.gene, n)
-        return column.at[gene].set(changed, mode="drop").mean(axis=0)
-
-    corrected = mean[own] + shift
-    return with_value(corrected, jnp.where(lost[:, None], for_each(lost, anew, shift), corrected))
 
 
 def _root(variance: Array) -> Array:
@@ -115,7 +47,7 @@ def layer_norm(states: NodeStates, select: RowSelection, scale: Array, bias: Arr
     """
     if select.statistics == "node":
         return states.map(lambda x: row_layer_norm(x, scale, bias))
-    mean = row_mean(states, select).mean(axis=-1, keepdims=True)  # [C', 1]
+    mean = states.row_mean(select).mean(axis=-1, keepdims=True)  # [C', 1]
     variance = _mean_square(states, select, mean).mean(axis=-1, keepdims=True)
     factor = scale / (_root(variance) + EPSILON)  # [C', H]
     return states.elementwise(lambda x, m, f: (x - m) * f + bias, mean, factor)
@@ -155,7 +87,7 @@ def _channel_mean(x: Array) -> Array:
 
 
 def _mean_square(states: NodeStates, select: RowSelection, centre: Array) -> Array:
-    return row_mean(states.elementwise(lambda x, c: (x - c) ** 2, centre), select)
+    return states.elementwise(lambda x, c: (x - c) ** 2, centre).row_mean(select)
 
 
 def batch_norm(
@@ -171,7 +103,7 @@ def batch_norm(
     """
     moments = None
     if running is None:
-        mean = row_mean(states, select)  # [C', H]
+        mean = states.row_mean(select)  # [C', H]
         variance = _mean_square(states, select, mean)
         moments = Moments(mean[jnp.array([0, -1])], variance[jnp.array([0, -1])], _row_counts(states, select))
     else:
@@ -194,21 +126,21 @@ def graph_norm(
     states: NodeStates, select: RowSelection, scale: Array, bias: Array, mean_scale: Array
 ) -> NodeStates:
     """GraphNorm (Cai et al. 2021): minus a learned share of the mean, over the root mean square."""
-    centre = row_mean(states, select) * mean_scale  # [C', H]
+    centre = states.row_mean(select) * mean_scale  # [C', H]
     factor = scale / jnp.sqrt(_mean_square(states, select, centre) + EPSILON)
     return states.elementwise(lambda x, c, f: (x - c) * f + bias, centre, factor)
 
 
 def instance_norm(states: NodeStates, select: RowSelection) -> NodeStates:
     """Per channel `(x - mean) / sqrt(variance + eps)`, no parameters."""
-    mean = row_mean(states, select)
+    mean = states.row_mean(select)
     factor = 1 / jnp.sqrt(_mean_square(states, select, mean) + EPSILON)
     return states.elementwise(lambda x, m, f: (x - m) * f, mean, factor)
 
 
 def pair_norm(states: NodeStates, select: RowSelection) -> NodeStates:
     """PairNorm (Zhao and Akoglu 2020), scale H: centred rows over their root mean squared norm."""
-    mean = row_mean(states, select)
+    mean = states.row_mean(select)
     square_norm = _mean_square(states, select, mean).sum(axis=-1, keepdims=True)  # [C', 1]
     factor = mean.shape[-1] / jnp.sqrt(EPSILON + square_norm)
     return states.elementwise(lambda x, m, f: (x - m) * f, mean, factor)
@@ -216,7 +148,7 @@ def pair_norm(states: NodeStates, select: RowSelection) -> NodeStates:
 
 def mean_subtraction_norm(states: NodeStates, select: RowSelection) -> NodeStates:
     """Subtracts the mean of every channel."""
-    return states.elementwise(lambda x, m: x - m, row_mean(states, select))
+    return states.elementwise(lambda x, m: x - m, states.row_mean(select))
 
 
 PARAMETER_FREE: dict[str, Callable[[NodeStates, RowSelection], NodeStates]] = {

@@ -20,8 +20,8 @@ from gi_jax.ops.segment import segment_sum
 BACKENDS = ("bcsr", "segment", "dense")
 
 
-class OneOf(NamedTuple):
-    """The network of a turn in a loop over networks: each turn makes one product, and holds one."""
+class SelectedNetwork(NamedTuple):
+    """One of several networks, chosen as the program runs: a loop over them holds one product at a time."""
 
     networks: tuple[Adjacency, ...]
     index: Array  # int32
@@ -31,7 +31,7 @@ class OneOf(NamedTuple):
         return self.networks[0].num_genes
 
 
-def spmm(adjacency: Adjacency | OneOf, x: Array) -> Array:
+def spmm(adjacency: Adjacency | SelectedNetwork, x: Array) -> Array:
     """Sums the rows of every gene's in-neighbours: `out[i] = sum_j A[i, j] x[j]`.
 
     The backward pass is the same product with the stored transpose, `dx = A^T dout`; the backend
@@ -52,15 +52,17 @@ def spmm(adjacency: Adjacency | OneOf, x: Array) -> Array:
 
 
 @jax.custom_vjp
-def _spmm(adjacency: Adjacency | OneOf, x: Array) -> Array:
+def _spmm(adjacency: Adjacency | SelectedNetwork, x: Array) -> Array:
     return _aggregate(adjacency, x)
 
 
-def _forward(adjacency: Adjacency | OneOf, x: Array) -> tuple[Array, tuple[Adjacency | OneOf, Array]]:
+def _forward(
+    adjacency: Adjacency | SelectedNetwork, x: Array
+) -> tuple[Array, tuple[Adjacency | SelectedNetwork, Array]]:
     return _spmm(adjacency, x), (adjacency, jnp.zeros(0, x.dtype))
 
 
-def _backward(saved: tuple[Adjacency | OneOf, Array], cotangent: Array) -> tuple[None, Array]:
+def _backward(saved: tuple[Adjacency | SelectedNetwork, Array], cotangent: Array) -> tuple[None, Array]:
     adjacency, like = saved
     return None, _aggregate_transposed(adjacency, cotangent.astype(like.dtype)).astype(like.dtype)
 
@@ -68,15 +70,17 @@ def _backward(saved: tuple[Adjacency | OneOf, Array], cotangent: Array) -> tuple
 _spmm.defvjp(_forward, _backward)
 
 
-def _one_product(transpose: bool) -> Callable[[Adjacency | OneOf, Array], Array]:
+def _one_product(transpose: bool) -> Callable[[Adjacency | SelectedNetwork, Array], Array]:
     """`A @ X` or `A^T @ X` for `X [N, C]`, which `jax.vmap` over K of them widens to `[N, K * C]`."""
 
     @custom_vmap
-    def product(adjacency: Adjacency | OneOf, x: Array) -> Array:
+    def product(adjacency: Adjacency | SelectedNetwork, x: Array) -> Array:
         return _product(adjacency, x, transpose=transpose)
 
     @product.def_vmap
-    def wider(size: int, batched: list, adjacency: Adjacency | OneOf, x: Array) -> tuple[Array, bool]:
+    def wider(
+        size: int, batched: list, adjacency: Adjacency | SelectedNetwork, x: Array
+    ) -> tuple[Array, bool]:
         if any(jax.tree.leaves(batched[0])):
             raise GiJaxError("aggregation was mapped over graphs; map over node states and share the graph")
         n = x.shape[1]
@@ -90,8 +94,8 @@ def _one_product(transpose: bool) -> Callable[[Adjacency | OneOf, Array], Array]
 _aggregate, _aggregate_transposed = _one_product(transpose=False), _one_product(transpose=True)
 
 
-def _product(adjacency: Adjacency | OneOf, x: Array, *, transpose: bool) -> Array:
-    if isinstance(adjacency, OneOf):
+def _product(adjacency: Adjacency | SelectedNetwork, x: Array, *, transpose: bool) -> Array:
+    if isinstance(adjacency, SelectedNetwork):
         products = [partial(_product, network, transpose=transpose) for network in adjacency.networks]
         return jax.lax.switch(adjacency.index, products, x)
     if adjacency.num_edges == 0:
@@ -180,7 +184,7 @@ def prepared(adjacency: Adjacency, backend: str) -> Adjacency:
     return adjacency.replace(backend=backend, dense=dense)
 
 
-def masked_spmm(adjacency: Adjacency | OneOf, x: Array, keep: Array) -> Array:
+def masked_spmm(adjacency: Adjacency | SelectedNetwork, x: Array, keep: Array) -> Array:
     """Aggregation over kept edges only: `keep * (A @ (keep * X))`.
 
     An edge is kept exactly when neither endpoint is deleted, so node masks say all there is to say

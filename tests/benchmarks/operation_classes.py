@@ -21,8 +21,8 @@ from gi_jax.nn.mlp import ACTIVATIONS, Linear
 from gi_jax.nn.norms import NormParameters, normalise
 from gi_jax.nn.pooling import AttentionalPooling
 from gi_jax.ops.changed_rows import changed_rows
-from gi_jax.ops.node_states import NodeStates
-from gi_jax.ops.norm import RowSelection
+from gi_jax.ops.node_states import Dense, NodeStates, RowSelection, SharedColumn, TemplateWithChanges
+from gi_jax.ops.trees import take
 from gi_jax.train.optimizer import make_optimizer
 from tests.benchmarks.jax_engines import capacity_of, config_of, genotypes_of, graph_of, params_of
 from tests.benchmarks.jax_program import TASK
@@ -75,7 +75,8 @@ class _Classes:
             self.change = jax.jit(changed_rows, static_argnums=2)(self.graph, genotypes, capacity)
         owner = jnp.arange(1, batch + 1)[:, None]
         keep = jnp.ones((self.num_genes, 1 + batch)).at[genotypes.genes, owner].set(0, mode="drop")
-        self.keep, self.select = keep, RowSelection(self.config.norm_statistics, genotypes.valid)
+        self.genes, self.keep = genotypes.genes, keep
+        self.select = RowSelection(self.config.norm_statistics, genotypes.valid)
         self.act = ACTIVATIONS[self.config.activation]
         self.key = iter(jax.random.split(jax.random.key(0), 256))
 
@@ -97,9 +98,9 @@ class _Classes:
         """Random states of one network's branch, or of the union over networks."""
         n = self.num_genes
         if not first:
-            return NodeStates(self._random(n, 1 + self.batch, *shape))
+            return Dense(self._random(n, 1 + self.batch, *shape))
         rows = self.change.union if network is None else self.change.networks[network].rows
-        return NodeStates(self._random(n, 1, *shape), self._random(len(rows.gene), *shape), rows)
+        return TemplateWithChanges(self._random(n, 1, *shape), self._random(len(rows.gene), *shape), rows)
 
     def _random(self, *shape: int) -> Array:
         return jax.random.normal(next(self.key), shape)
@@ -108,14 +109,14 @@ class _Classes:
         h, n = self.config.hidden_channels, self.num_genes
         columns = 1 if first else 1 + self.batch
 
-        def function(x: Array, fixed: Any) -> list[NodeStates]:
+        def function(x: Array, fixed: Any) -> list[tuple[Array, ...]]:
             graph, change, keep = fixed
-            states, eps = NodeStates(x), [jnp.zeros(())] * g
+            eps = [jnp.zeros(())] * g
             if first:
-                sums = gin_aggregate_shared(graph.networks, eps, states, change)
+                sums = gin_aggregate_shared(graph.networks, eps, SharedColumn(x), change)
             else:
-                sums = [gin_aggregate(*own, states, keep) for own in zip(graph.networks, eps, strict=True)]
-            return [(s.columns, s.changed) for s in sums]
+                sums = [gin_aggregate(*own, Dense(x), keep) for own in zip(graph.networks, eps, strict=True)]
+            return [s.embeddings for s in sums]
 
         seconds = _both_passes(function, self._random(n, columns, h), (self.graph, self.change, self.keep))
         edges = sum(network.num_edges for network in self.graph.networks)
@@ -126,14 +127,14 @@ class _Classes:
         h, gin = self.config.hidden_channels, self.params["convs_0"]["gin"]
         depth = self.config.gene_encoder_config.gin_num_layers
         layers = [Linear(**gin[f"linear_{i}"]) for i in range(depth)]
-        branches = [self._states(first, i, h)[:2] for i in range(g)]
+        branches = [self._states(first, i, h).embeddings for i in range(g)]
 
         def function(inputs: Any, _: Any) -> list[Any]:
             layers, branches = inputs
             outputs = []
             for i, x in enumerate(branches):
                 for layer in layers:
-                    x = jax.tree.map(jax.tree.map(lambda a: a[i], layer), x)  # noqa: B023
+                    x = jax.tree.map(take(layer, i), x)
                 outputs.append(x)
             return outputs
 
@@ -146,29 +147,29 @@ class _Classes:
         config, norm = self.config, self.params["convs_0"]["norm"]
         hidden = config.gene_encoder_config.gin_num_layers - 1
         states = [self._states(first, i, config.hidden_channels) for i in range(g)]
-        branches, rows = [s[:2] for s in states], [s.rows for s in states]
+        branches = [s.embeddings for s in states]
 
         def function(inputs: Any, fixed: Any) -> list[Any]:
             branches, norm = inputs
-            rows, select = fixed
+            states, select = fixed
             outputs = []
-            for i, (branch, own) in enumerate(zip(branches, rows, strict=True)):
-                x = NodeStates(*branch, own)
+            for i, (branch, own) in enumerate(zip(branches, states, strict=True)):
+                x = own.with_embeddings(branch)
                 for _ in range(hidden):  # between linear layers, so never one pass over the memory
                     x = x.map(lambda x: lax.optimization_barrier(self.act(x)))
                 parameters = NormParameters(norm["scale"][i], norm["bias"][i], None, None)
                 x = normalise(config.norm, parameters, x, select)[0].map(self.act)
-                outputs.append((x.columns, x.changed))
+                outputs.append(x.embeddings)
             return outputs
 
-        seconds = _both_passes(function, (branches, norm), (rows, self.select))
+        seconds = _both_passes(function, (branches, norm), (states, self.select))
         return seconds, 0.0, (hidden + 2) * _elementwise_bytes(branches)
 
     def _pairs(self, first: bool, g: int) -> tuple[float, float, float]:
         h, settings = self.config.hidden_channels, self.config.gene_encoder_config.graph_aggregation_config
         k = settings.pairwise_hidden_dim or h // 2
         module = PairwiseInteraction(g, h, k, settings.pairwise_num_layers, self.config.activation, 0.0)
-        states = jax.tree.map(lambda x: jnp.moveaxis(x, -2, 0), self._states(first, None, g, h)[:2])
+        states = jax.tree.map(lambda x: jnp.moveaxis(x, -2, 0), self._states(first, None, g, h).embeddings)
 
         def function(inputs: Any, _: Any) -> Any:
             params, states = inputs
@@ -188,14 +189,15 @@ class _Classes:
         states = self._states(first, None, h)
 
         def function(inputs: Any, fixed: Any) -> tuple[Array, Array]:
-            params, states = inputs
-            rows, keep, shared = fixed
-            return module.apply({"params": params}, NodeStates(*states, rows), keep, False, shared)
+            params, embeddings = inputs
+            states, genes, keep, shared = fixed
+            given = states.with_embeddings(embeddings)
+            return module.apply({"params": params}, given, genes, keep, False, shared)
 
-        inputs = (self.params["global_aggregator"], states[:2])
+        inputs = (self.params["global_aggregator"], states.embeddings)
         shared = self.change.shared if first else None
-        seconds = _both_passes(function, inputs, (states.rows, self.keep, shared))
-        size = sum(leaf.size for leaf in jax.tree.leaves(states[:2]))
+        seconds = _both_passes(function, inputs, (states, self.genes, self.keep, shared))
+        size = sum(leaf.size for leaf in jax.tree.leaves(states.embeddings))
         return seconds, BOTH_PASSES_PRODUCTS * 2 * size * (h + h // 2), 3 * FLOAT * size
 
     def _optimizer(self) -> tuple[float, float, float]:

@@ -17,7 +17,7 @@ from gi_jax.models.neural import build_model
 from gi_jax.nn.gatv2 import GATv2, GATv2Parameters, gatv2
 from gi_jax.ops.capacity import row_needs
 from gi_jax.ops.graph_attention import graph_attention
-from gi_jax.ops.node_states import NodeStates
+from gi_jax.ops.node_states import Dense
 
 N, H = 9, 8
 GENOTYPES = [[], [2], [0, 5], [3, 8, 1]]
@@ -94,7 +94,7 @@ def test_equals_pytorch_geometric_on_the_kept_edges(heads, concat, self_loops, e
     adjacency = cell_graph({"a": edges}, N)["a"]
 
     def layer(p, x):
-        states = NodeStates(x)
+        states = Dense(x)
         return gatv2(p, adjacency, states, keep, concat=concat, self_loops=self_loops).columns
 
     @jax.jit
@@ -120,10 +120,10 @@ def test_equals_pytorch_geometric_on_the_kept_edges(heads, concat, self_loops, e
 def test_masking_genes_equals_deleting_their_edges(self_loops, edges, keep):
     parameters, x = random_parameters(2, True), jnp.asarray(random_rows(keep.shape[1]))
     options = {"concat": True, "self_loops": self_loops}
-    masked = gatv2(parameters, cell_graph({"a": edges}, N)["a"], NodeStates(x), keep, **options).columns
+    masked = gatv2(parameters, cell_graph({"a": edges}, N)["a"], Dense(x), keep, **options).columns
     for column in range(keep.shape[1]):
         rest = cell_graph({"a": kept_edges(edges, keep[:, column])}, N)["a"]
-        own = NodeStates(x[:, column : column + 1])
+        own = Dense(x[:, column : column + 1])
         deleted = gatv2(parameters, rest, own, np.ones((N, 1)), **options).columns
         np.testing.assert_allclose(masked[:, column], deleted[:, 0], rtol=0, atol=1e-15)
 
@@ -132,9 +132,9 @@ def test_rows_of_masked_genes_reach_no_one(edges, keep):
     parameters, x = random_parameters(2, True), jnp.asarray(random_rows(keep.shape[1]))
     adjacency = cell_graph({"a": edges}, N)["a"]
     options = {"concat": True, "self_loops": False}
-    out = gatv2(parameters, adjacency, NodeStates(x), keep, **options).columns
+    out = gatv2(parameters, adjacency, Dense(x), keep, **options).columns
     other = gatv2(
-        parameters, adjacency, NodeStates(jnp.where(keep[..., None] > 0, x, 1e3)), keep, **options
+        parameters, adjacency, Dense(jnp.where(keep[..., None] > 0, x, 1e3)), keep, **options
     ).columns
     np.testing.assert_array_equal(out, other)
 
@@ -143,7 +143,7 @@ def test_gene_without_kept_edges_has_the_bias_alone(edges, keep):
     parameters, x = random_parameters(2, True), jnp.asarray(random_rows(keep.shape[1]))
     for network in (edges, np.zeros((2, 0), int)):
         adjacency = cell_graph({"a": network}, N)["a"]
-        out = gatv2(parameters, adjacency, NodeStates(x), keep, concat=True, self_loops=False).columns
+        out = gatv2(parameters, adjacency, Dense(x), keep, concat=True, self_loops=False).columns
         np.testing.assert_array_equal(out[7], np.broadcast_to(parameters.bias, out[7].shape))
 
 

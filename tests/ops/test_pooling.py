@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from gi_jax.data.genotypes import genotype_batch
-from gi_jax.models.neural.gene_interaction_dango import keep_mask
-from gi_jax.ops.node_states import NodeStates
+from gi_jax.ops.keep_mask import keep_mask
+from gi_jax.ops.node_states import NodeStates, SharedColumn
 from gi_jax.ops.pooling import pool
 
 N, H = 6607, 4
@@ -20,7 +20,7 @@ GENOTYPES = [[0, 17], [3], [], [6606, 40, 41]]
 def states(dtype: type) -> tuple[NodeStates, NodeStates]:
     rng = np.random.default_rng(0)
     gate, values = rng.normal(size=(N, 1)), rng.normal(3, 1, size=(N, 1, H))
-    return NodeStates(jnp.asarray(gate, dtype)), NodeStates(jnp.asarray(values, dtype))
+    return SharedColumn(jnp.asarray(gate, dtype)), SharedColumn(jnp.asarray(values, dtype))
 
 
 def pooled(dtype: type, shared_column: bool):

@@ -9,8 +9,7 @@ import pytest
 from jax import Array
 
 from gi_jax.data.genotypes import genotype_batch
-from gi_jax.models.neural.gene_interaction_dango import keep_mask
-from gi_jax.ops.node_states import NodeStates
+from gi_jax.ops.keep_mask import keep_mask
 from gi_jax.ops.pooling import GUARD, pool
 from tests.ops.test_pooling_paths import FORMS, B, H, N, World, deletions, make_world, overlay
 
@@ -41,16 +40,15 @@ def test_gradients(form: str, sharpness: float) -> None:
         batch = jax.tree.map(jnp.asarray, genotype_batch(deletions(rng, attention), N, set_size=N))
         world = make_world(form, batch, np.random.default_rng(4), sharpness)
         keep, where = keep_mask(batch, N, jnp.float64), jnp.asarray(places(world, form))
-        rows = world.change and world.change.union
         leaves = jax.tree.map(
             lambda x: x.astype(jnp.float64),
-            tuple((states.columns, states.changed) for states in (world.gate, world.values)),
+            tuple(states.embeddings for states in (world.gate, world.values)),
         )
 
         @jax.jit
         def found(leaves: tuple) -> tuple:
             def run(leaves: tuple) -> Array:
-                gate, values = (NodeStates(*part, None if part[1] is None else rows) for part in leaves)
+                gate, values = world.gate.with_embeddings(leaves[0]), world.values.with_embeddings(leaves[1])
                 out = pool(gate, values, batch.genes, keep, world.change and world.change.shared)
                 return loss(out.z_i, out.z_p)
 
@@ -60,7 +58,7 @@ def test_gradients(form: str, sharpness: float) -> None:
         def exact(leaves: tuple) -> tuple:
             def run(leaves: tuple) -> Array:
                 gate, values = (
-                    jnp.concatenate([x.reshape(-1, *shape) for x in part if x is not None])[where]
+                    jnp.concatenate([x.reshape(-1, *shape) for x in part])[where]
                     for part, shape in zip(leaves, ((), (H,)), strict=True)
                 )
                 top = jnp.where(keep > 0, gate, -jnp.inf).max(axis=0)

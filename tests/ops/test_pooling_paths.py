@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from gi_jax.data.genotypes import GenotypeBatch, genotype_batch
 from gi_jax.data.networks import CellGraph, cell_graph
-from gi_jax.models.neural.gene_interaction_dango import keep_mask
 from gi_jax.ops.changed_rows import BatchChange, Capacity, changed_rows
-from gi_jax.ops.node_states import NodeStates
+from gi_jax.ops.keep_mask import keep_mask
+from gi_jax.ops.node_states import Dense, NodeStates, SharedColumn, TemplateWithChanges
 from gi_jax.ops.pooling import Pooled, pool
 
 N, B, H = 40, 6, 5
@@ -58,14 +58,15 @@ def make_world(form: str, batch: GenotypeBatch, rng: np.random.Generator, sharpn
     places = np.minimum(np.arange(1 + B), num_columns - 1)
     dense = [x[:, places].copy() for x in columns]
     if form in ("dense", "deletions"):
-        gate, values = (NodeStates(jnp.asarray(x)) for x in columns)
+        states = Dense if form == "dense" else SharedColumn
+        gate, values = (states(jnp.asarray(x)) for x in columns)
         return World(gate, values, None, *dense)
     change = list_rows(graph(), batch, SHARED if form == "shared deletions" else ROOM)
     assert not change.overflow
     changed = draw(change.union.gene.shape[0])
     overlay(dense, changed, change, form)
     gate, values = (
-        NodeStates(jnp.asarray(x), jnp.asarray(own), change.union)
+        TemplateWithChanges(jnp.asarray(x), jnp.asarray(own), change.union)
         for x, own in zip(columns, changed, strict=True)
     )
     return World(gate, values, change, *dense)

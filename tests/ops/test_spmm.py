@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gi_jax.data.networks import CellGraph, cell_graph
 from gi_jax.errors import GiJaxError
-from gi_jax.ops.spmm import BACKENDS, OneOf, masked_spmm, spmm, with_backend
+from gi_jax.ops.spmm import BACKENDS, SelectedNetwork, masked_spmm, spmm, with_backend
 
 N = 7
 EDGES = 12  # one shape for every drawn graph: one compilation
@@ -82,7 +82,9 @@ def test_a_loop_over_networks_makes_the_product_of_each(x, backend):
     weight = jnp.cos(jnp.arange(3 * x.size, dtype=jnp.float32)).reshape(3, *x.shape)
 
     def in_turn(x):
-        return jax.lax.scan(lambda _, g: (None, spmm(OneOf(graph.networks, g), x)), None, jnp.arange(3))[1]
+        return jax.lax.scan(
+            lambda _, g: (None, spmm(SelectedNetwork(graph.networks, g), x)), None, jnp.arange(3)
+        )[1]
 
     def one_by_one(x):
         return jnp.stack([spmm(network, x) for network in graph.networks])

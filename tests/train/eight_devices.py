@@ -20,8 +20,7 @@ from gi_jax.models.neural import build_model
 from gi_jax.models.neural.row_needs import changed_row_needs
 from gi_jax.nn.norms import NormParameters, normalise
 from gi_jax.ops.changed_rows import ChangedRows
-from gi_jax.ops.node_states import NodeStates
-from gi_jax.ops.norm import RowSelection
+from gi_jax.ops.node_states import Dense, RowSelection, TemplateWithChanges
 from gi_jax.ops.spmm import with_backend
 from gi_jax.train.batches import TrainingData
 from gi_jax.train.devices import AXIS, device_mesh, on_all_devices, own_part, whole_batch
@@ -166,13 +165,13 @@ def normalised(devices: int) -> dict[str, Any]:
         b = valid.shape[0]
         genotype = jnp.repeat(jnp.arange(b, dtype=jnp.int32), rows)
         listed = ChangedRows(gene.reshape(-1), genotype, jnp.ones(b * rows, bool), jnp.zeros(b * rows, bool))
-        dense = NodeStates(jnp.concatenate([wildtype, jnp.moveaxis(states, 0, 1)], axis=1))
+        dense = Dense(jnp.concatenate([wildtype, jnp.moveaxis(states, 0, 1)], axis=1))
         kept = jnp.concatenate([jnp.ones((N, 1)), keep.T], axis=1)
         forms = {
             "dense": (dense, RowSelection("batch", valid, axis=axis)),
             "kept": (dense, RowSelection("batch", valid, kept, axis)),
             "changed": (
-                NodeStates(jnp.asarray(wildtype), changed.reshape(-1, 4), listed),
+                TemplateWithChanges(jnp.asarray(wildtype), changed.reshape(-1, 4), listed),
                 RowSelection("batch", valid, axis=axis),
             ),
         }

@@ -17,6 +17,7 @@ from gi_jax.nn.hyper_sagnn import HyperSAGNN
 from gi_jax.nn.mlp import Linear, LinearParameters
 from gi_jax.nn.sage import SAGE, sage
 from gi_jax.ops.changed_rows import Capacity
+from gi_jax.ops.trees import take
 
 
 class DangoOutput(NamedTuple):
@@ -78,8 +79,7 @@ class Dango(nn.Module):
         for i, name in enumerate(self.graph_names):
             x = embedding
             for layer in layers:
-                own = jax.tree.map(lambda a: a[i], layer)  # noqa: B023
-                x = sage(own, graph[name], x) if name in graph else jnp.zeros_like(x)
+                x = sage(take(layer, i), graph[name], x) if name in graph else jnp.zeros_like(x)
             networks.append(x)
         stacked = jnp.stack(networks)  # [G, N, H]
 
@@ -99,7 +99,6 @@ class Dango(nn.Module):
             initial="uniform",
             name="hyper_sagnn",
         )(genes, batch.sizes, train)
-        stages = dict.fromkeys(("z_w", "z_i", "z_p", "global_interaction", "gate_logits", "gate_weights"))
         return DangoOutput(
             gene_interaction=sagnn.interaction,
             initial_embeddings=embedding,
@@ -115,6 +114,5 @@ class Dango(nn.Module):
                 pert_gene_embs=genes,
                 local_interaction=sagnn.interaction,
                 gene_interaction=sagnn.interaction,
-                **stages,
             ),
         )

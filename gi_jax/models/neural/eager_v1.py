@@ -14,19 +14,18 @@ from gi_jax.data.networks import CellGraph
 from gi_jax.models.neural.finite import finite_stages
 from gi_jax.models.neural.gene_interaction_dango import (
     GeneInteractionOutput,
-    GlobalPredictor,
-    Preprocessor,
-    keep_mask,
+    encoder_layer,
 )
 from gi_jax.models.neural.options import ModelConfig
-from gi_jax.nn.encoder_layer import EncoderLayer
 from gi_jax.nn.gating import Gate
+from gi_jax.nn.global_predictor import GlobalPredictor
 from gi_jax.nn.hyper_sagnn import LocalOutput, ReZeroAttention
 from gi_jax.nn.mlp import LinearParameters
 from gi_jax.nn.pooling import AttentionalPooling
+from gi_jax.nn.preprocessor import Preprocessor
 from gi_jax.ops.changed_rows import Capacity
-from gi_jax.ops.node_states import NodeStates
-from gi_jax.ops.norm import RowSelection
+from gi_jax.ops.keep_mask import keep_mask
+from gi_jax.ops.node_states import NodeStates, RowSelection, SharedColumn
 from gi_jax.ops.set_attention import set_mean, set_pairs
 
 
@@ -64,69 +63,55 @@ class EagerV1(nn.Module):
         """Scores a batch of genotypes; arguments as `GeneInteractionDango`, `capacity` is not used."""
         c, h = self.config, self.config.hidden_channels
         batch = jax.tree.map(jnp.asarray, batch)
-        b = batch.genes.shape[0]
         embedding = self.param("gene_embedding", nn.initializers.normal(0.02), (self.gene_num, h))
         keep = keep_mask(batch, self.gene_num, embedding.dtype)  # [N, 1 + B]
         select = RowSelection(c.norm_statistics, batch.valid, keep, axis)
 
-        states = NodeStates(embedding[:, None])  # [N, 1, H]
-        if train and c.norm == "batch":  # statistics count a gene once for every genotype that keeps it
-            states = states.dense(b)
-        rows = select.replace(statistics="node") if c.norm == "layer" else select
-        states = Preprocessor(h, c.norm, c.activation, c.dropout, name="preprocessor")(states, rows, train)
-        layers = [states.dense(b)]
-        encoder = replace(c.gene_encoder_config, encoder_type="gatv2")
-        layer_type = nn.remat(EncoderLayer, static_argnums=(6,)) if c.remat == "full" else EncoderLayer
-        for layer in range(c.num_layers):
-            states, _ = layer_type(
-                self.graph_names,
-                h,
-                c.norm,
-                c.activation,
-                c.dropout,
-                encoder,
-                c.remat == "layer",
-                name=f"convs_{layer}",
-            )(graph, layers[-1], keep, select, None, train)
-            layers.append(states)
-
-        z_w, z_i, z_p = AttentionalPooling(h, "relu", c.dropout, name="global_aggregator")(
+        layers = self._encode(graph, embedding, keep, select, train)
+        pooled = AttentionalPooling(h, "relu", c.dropout, name="global_aggregator")(
             layers[-1], batch.genes, keep, train
         )
         global_interaction = GlobalPredictor(h, "relu", c.dropout, name="global_interaction_predictor")(
-            z_p, train
+            pooled.z_p, train
         )
         deleted = layers[-1].wildtype.at[batch.genes].get(mode="fill", fill_value=0)  # [B, S, H]
         local = LocalPredictor(h, name="gene_interaction_predictor")(deleted, batch.sizes)
         both = jnp.concatenate([global_interaction, local.interaction], axis=1)  # [B, 2]
-        logits, gate = Gate(h, "relu", c.dropout, name="gate_mlp")(both, train)
-        prediction = (gate * both).sum(axis=1, keepdims=True)
+        logits, weights = Gate(h, "relu", c.dropout, name="gate_mlp")(both, train)
+        stages = {
+            **pooled._asdict(),
+            "global_interaction": global_interaction,
+            "local_interaction": local.interaction,
+            "gate_weights": weights,
+            "pert_gene_embs": deleted,
+            "gene_interaction": (weights * both).sum(axis=1, keepdims=True),
+        }
         return GeneInteractionOutput(
-            gene_interaction=prediction,
-            z_w=z_w,
-            z_i=z_i,
-            z_p=z_p,
-            global_interaction=global_interaction,
-            local_interaction=local.interaction,
-            gate_weights=gate,
-            pert_gene_embs=deleted,
+            **stages,
             local_static=local.static,
             local_dynamic=local.dynamic,
-            layers=tuple(layers),
+            layers=layers,
             layer_aggregation_weights=(),
-            finite=finite_stages(
-                batch.valid,
-                z_w=z_w,
-                z_i=z_i,
-                pert_gene_embs=deleted,
-                z_p=z_p,
-                global_interaction=global_interaction,
-                local_interaction=local.interaction,
-                gate_logits=logits,
-                gate_weights=gate,
-                gene_interaction=prediction,
-            ),
+            finite=finite_stages(batch.valid, **stages, gate_logits=logits),
         )
+
+    def _encode(
+        self, graph: CellGraph, embedding: Array, keep: Array, select: RowSelection, train: bool
+    ) -> tuple[NodeStates, ...]:
+        """Message passing between the kept genes: L + 1 states."""
+        c, b = self.config, keep.shape[1] - 1
+        states = SharedColumn(embedding[:, None])  # [N, 1, H]
+        if train and c.norm == "batch":  # statistics count a gene once for every genotype that keeps it
+            states = states.dense(b)
+        rows = select.replace(statistics="node") if c.norm == "layer" else select
+        preprocess = Preprocessor(c.hidden_channels, c.norm, c.activation, c.dropout, name="preprocessor")
+        layers = [preprocess(states, rows, train).dense(b)]
+        encoder = replace(c.gene_encoder_config, encoder_type="gatv2")
+        for number in range(c.num_layers):
+            layer = encoder_layer(c, self.graph_names, encoder, number)
+            states, _ = layer(graph, layers[-1], keep, select, None, train)
+            layers.append(states)
+        return tuple(layers)
 
 
 class LocalPredictor(nn.Module):

@@ -20,13 +20,13 @@ STAGES = (
 
 
 def finite_stages(valid: Array, **stages: Array | None) -> Array:
-    """`[len(STAGES)]` bool: all values of the stage are finite; True where a stage does not exist.
+    """`[len(STAGES)]` bool: all values of the stage are finite; True for one that is None or not given.
 
     Padding genotypes do not count. The original looks for NaN only; infinities count here too.
     """
     flags = []
     for name in STAGES:
-        value = stages[name]
+        value = stages.get(name)
         if value is None:
             flags.append(jnp.array(True))
             continue

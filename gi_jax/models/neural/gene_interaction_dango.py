@@ -15,13 +15,15 @@ from gi_jax.models.neural.finite import finite_stages
 from gi_jax.models.neural.options import ModelConfig
 from gi_jax.nn.encoder_layer import EncoderLayer
 from gi_jax.nn.gating import Gate, fixed_weights
-from gi_jax.nn.hyper_sagnn import HyperSAGNN
-from gi_jax.nn.mlp import ACTIVATIONS, DropoutKeys, LinearParameters, drop_rows, dropout
-from gi_jax.nn.norms import Norm, normalise
+from gi_jax.nn.global_predictor import GlobalPredictor
+from gi_jax.nn.hyper_sagnn import HyperSAGNN, LocalOutput
+from gi_jax.nn.options import GeneEncoderConfig
 from gi_jax.nn.pooling import AttentionalPooling
-from gi_jax.ops.changed_rows import Capacity, changed_rows
-from gi_jax.ops.node_states import NodeStates
-from gi_jax.ops.norm import RowSelection
+from gi_jax.nn.preprocessor import Preprocessor
+from gi_jax.ops.changed_rows import BatchChange, Capacity, changed_rows
+from gi_jax.ops.keep_mask import keep_mask
+from gi_jax.ops.node_states import NodeStates, RowSelection, SharedColumn
+from gi_jax.ops.pooling import Pooled
 
 
 class GeneInteractionOutput(NamedTuple):
@@ -43,33 +45,6 @@ class GeneInteractionOutput(NamedTuple):
     layers: tuple[NodeStates, ...]  # L + 1, after the preprocessor and after every layer
     layer_aggregation_weights: tuple[NodeStates, ...]  # L (attentive aggregation) or none
     finite: Array  # [number of stages] bool, see `gi_jax.models.neural.finite.STAGES`
-
-
-class Preprocessor(nn.Module):
-    """Two times linear, norm, activation, dropout; one norm is shared by both (as the original)."""
-
-    channels: int
-    norm: str
-    activation: str
-    dropout: float
-
-    @nn.compact
-    def __call__(self, states: NodeStates, select: RowSelection, train: bool) -> NodeStates:
-        keys = DropoutKeys(self, self.dropout, train)
-        norm = Norm(self.norm, self.channels, name="norm")
-        parameters = norm(not train)
-        act = ACTIVATIONS[self.activation]
-        collected = []
-        for i in range(2):
-            linear = LinearParameters(self.channels, self.channels, name=f"linear_{i}")()
-            states, moments = normalise(self.norm, parameters, states.map(linear), select)
-            states = drop_rows(states.map(act), self.dropout, keys())
-            collected.append(moments)
-        if collected[0] is not None:
-            for pass_index in (0, 1):  # both norms of the wildtype pass, then both of the batch pass
-                for moments in collected:
-                    norm.update(jax.tree.map(lambda m: m[pass_index : pass_index + 1], moments))  # noqa: B023
-        return states
 
 
 class GeneInteractionDango(nn.Module):
@@ -110,132 +85,170 @@ class GeneInteractionDango(nn.Module):
           axis: mesh axis over which a larger batch is dealt among devices, each with as many
             genotypes; norm statistics are then those of the larger batch.
         """
-        c, h = self.config, self.config.hidden_channels
         batch = jax.tree.map(jnp.asarray, batch)
-        b = batch.genes.shape[0]
-        embedding = self.param("gene_embedding", nn.initializers.normal(0.02), (self.gene_num, h))
+        embedding = self.param(
+            "gene_embedding", nn.initializers.normal(0.02), (self.gene_num, self.config.hidden_channels)
+        )
         keep = keep_mask(batch, self.gene_num, embedding.dtype)  # [N, 1 + B]
-        select = RowSelection(c.norm_statistics, batch.valid, axis=axis)
+        select = RowSelection(self.config.norm_statistics, batch.valid, axis=axis)
         # A sum can be corrected by the messages it loses; a softmax over messages is computed anew.
-        shortcut = capacity is not None and c.gene_encoder_config.encoder_type == "gin"
+        shortcut = capacity is not None and self.config.gene_encoder_config.encoder_type == "gin"
         change = changed_rows(graph, batch, capacity) if shortcut else None
 
-        shared = NodeStates(embedding[:, None].astype(jnp.bfloat16 if self.half else embedding.dtype))
-        preprocess = Preprocessor(h, c.norm, c.activation, c.dropout, name="preprocessor")
-        states = preprocess(shared, select, train)
-        layers, weights = [states], []
-        layer_type = nn.remat(EncoderLayer, static_argnums=(6,)) if c.remat == "full" else EncoderLayer
-        for layer in range(c.num_layers):
-            first = layer == 0 and change is not None
-            states, attention = layer_type(
-                self.graph_names,
-                h,
-                c.norm,
-                c.activation,
-                c.dropout,
-                c.gene_encoder_config,
-                c.remat == "layer",
-                name=f"convs_{layer}",
-            )(graph, states if first else states.dense(b), keep, select, change if first else None, train)
-            layers.append(states)
-            weights += [] if attention is None else [attention]
-        wildtype = states.wildtype.astype(embedding.dtype)  # [N, H]
-
-        z_w, z_i, z_p = AttentionalPooling(
-            h, c.activation, c.dropout, c.last_layers, name="global_aggregator"
-        )(states, batch.genes, keep, train, change and change.shared)
-        if change is not None:
-            # Too small a capacity would give wrong numbers without a word; NaN is noticed.
-            z_i, z_p = (jnp.where(change.overflow, jnp.nan, z) for z in (z_i, z_p))
-        global_interaction = GlobalPredictor(
-            h,
-            c.activation,
-            c.dropout,
-            c.last_layers,
-            self.gene_num if c.pooled_difference == "sum" else 1,
-            name="global_interaction_predictor",
-        )(z_p, train)
-        settings = c.local_predictor_config
-        uses_global = not (settings.use_local_predictor and settings.combination_method == "local")
-        if c.num_layers == 0 and c.norm_statistics == "node" and not uses_global:
-            # Each gene by itself, and nothing else needs the others: they are not computed.
+        shared = SharedColumn(embedding[:, None].astype(jnp.bfloat16 if self.half else embedding.dtype))
+        preprocess = self._preprocessor()
+        preprocessed = preprocess(shared, select, train)
+        layers, layer_weights = self._encode(graph, preprocessed, keep, select, change, train)
+        pooled = self._pool(layers[-1], batch, keep, change, train)
+        global_interaction = self._predict_globally(pooled.z_p, train)
+        if self._needs_deleted_genes_only:
             own = shared.columns.at[batch.genes.reshape(-1)].get(mode="fill", fill_value=0)  # [B S, 1, H]
-            rows = preprocess(NodeStates(own), select, train).wildtype.reshape(*batch.genes.shape, h)
+            rows = preprocess(SharedColumn(own), select, train).wildtype.reshape(*batch.genes.shape, -1)
             exists = (batch.genes < self.gene_num)[..., None]
             deleted = jnp.where(exists, rows, 0).astype(embedding.dtype)  # [B, S, H]
         else:
+            wildtype = layers[-1].wildtype.astype(embedding.dtype)  # [N, H]
             deleted = wildtype.at[batch.genes].get(mode="fill", fill_value=0)
-
-        local = logits = None
-        if settings.use_local_predictor:
-            local = HyperSAGNN(
-                h,
-                settings.num_heads,
-                settings.num_attention_layers,
-                c.activation,
-                c.dropout,
-                last_layer=c.last_layers,
-                name="gene_interaction_predictor",
-            )(deleted, batch.sizes, train)
-            both = jnp.concatenate([global_interaction, local.interaction], axis=1)  # [B, 2]
-            if settings.combination_method == "gating":
-                logits, gate = Gate(h, c.activation, c.dropout, c.last_layers, name="gate_mlp")(both, train)
-            else:
-                gate = fixed_weights(both, settings.combination_method)
-            # 0 times the global prediction would still have to be computed.
-            mixed = (gate * both).sum(axis=1, keepdims=True)
-            prediction = mixed if uses_global else local.interaction
-        else:
-            gate = jnp.ones_like(global_interaction)
-            prediction = global_interaction
+        local = self._predict_locally(deleted, batch.sizes, train)
+        gated = self._gate(global_interaction, local, train)
+        # A check of what nothing else uses would have it computed.
+        reported = pooled if self._uses_global else Pooled(None, None, None)
         return GeneInteractionOutput(
-            gene_interaction=prediction,
-            z_w=z_w,
-            z_i=z_i,
-            z_p=z_p,
+            gene_interaction=gated.prediction,
+            **pooled._asdict(),
             global_interaction=global_interaction,
             local_interaction=local and local.interaction,
-            gate_weights=gate,
+            gate_weights=gated.weights,
             pert_gene_embs=deleted,
             local_static=local and local.static,
             local_dynamic=local and local.dynamic,
-            layers=tuple(layers),
-            layer_aggregation_weights=tuple(weights),
+            layers=layers,
+            layer_aggregation_weights=layer_weights,
             finite=finite_stages(
                 batch.valid,
-                z_w=z_w if uses_global else None,
-                z_i=z_i if uses_global else None,
+                **reported._asdict(),
                 pert_gene_embs=deleted,
-                z_p=z_p if uses_global else None,
-                global_interaction=global_interaction if uses_global else None,
+                global_interaction=global_interaction if self._uses_global else None,
                 local_interaction=local and local.interaction,
-                gate_logits=logits,
-                gate_weights=gate,
-                gene_interaction=prediction,
+                gate_logits=gated.logits,
+                gate_weights=gated.weights,
+                gene_interaction=gated.prediction,
             ),
         )
 
+    @property
+    def _uses_global(self) -> bool:
+        local = self.config.local_predictor_config
+        return not (local.use_local_predictor and local.combination_method == "local")
 
-class GlobalPredictor(nn.Module):
-    """`Linear(act(Linear(z_p)))`: the interaction from the pooled difference."""
+    @property
+    def _needs_deleted_genes_only(self) -> bool:
+        """Each gene is computed by itself, and nothing needs those that are not deleted."""
+        c = self.config
+        return c.num_layers == 0 and c.norm_statistics == "node" and not self._uses_global
 
-    channels: int
-    activation: str
-    dropout: float
-    last_layer: str = "kaiming"  # initial values of the last layer
-    scale: float = 1.0  # of z_p, where it enters
+    def _preprocessor(self) -> Preprocessor:
+        c = self.config
+        return Preprocessor(c.hidden_channels, c.norm, c.activation, c.dropout, name="preprocessor")
 
-    @nn.compact
-    def __call__(self, z_p: Array, train: bool) -> Array:
-        keys = DropoutKeys(self, self.dropout, train)
-        hidden = LinearParameters(self.channels, self.channels, name="linear_0")()(self.scale * z_p)
-        hidden = dropout(ACTIVATIONS[self.activation](hidden), self.dropout, keys())
-        last = LinearParameters(self.channels, 1, initial=self.last_layer, name="linear_1")
-        return last()(hidden)  # [B, 1]
+    def _encode(
+        self,
+        graph: CellGraph,
+        states: NodeStates,
+        keep: Array,
+        select: RowSelection,
+        change: BatchChange | None,
+        train: bool,
+    ) -> tuple[tuple[NodeStates, ...], tuple[NodeStates, ...]]:
+        """Message passing on the networks: L + 1 states, and the weights of attentive aggregations."""
+        c, layers, layer_weights = self.config, [states], []
+        for number in range(c.num_layers):
+            first = number == 0 and change is not None
+            given = layers[-1] if first else layers[-1].dense(keep.shape[1] - 1)
+            layer = encoder_layer(c, self.graph_names, c.gene_encoder_config, number)
+            states, weights = layer(graph, given, keep, select, change if first else None, train)
+            layers.append(states)
+            layer_weights += [] if weights is None else [weights]
+        return tuple(layers), tuple(layer_weights)
+
+    def _pool(
+        self, states: NodeStates, batch: GenotypeBatch, keep: Array, change: BatchChange | None, train: bool
+    ) -> Pooled:
+        """The global view: all kept genes as one vector per genotype."""
+        c = self.config
+        pooling = AttentionalPooling(
+            c.hidden_channels, c.activation, c.dropout, c.last_layers, name="global_aggregator"
+        )
+        if change is None:
+            return pooling(states, batch.genes, keep, train)
+        z_w, z_i, z_p = pooling(states, batch.genes, keep, train, change.shared)
+        # Too small a capacity would give wrong numbers without a word; NaN is noticed.
+        return Pooled(z_w, *(jnp.where(change.overflow, jnp.nan, z) for z in (z_i, z_p)))
+
+    def _predict_globally(self, z_p: Array, train: bool) -> Array:
+        """`[B, 1]`, from the pooled difference."""
+        c = self.config
+        scale = self.gene_num if c.pooled_difference == "sum" else 1
+        return GlobalPredictor(
+            c.hidden_channels,
+            c.activation,
+            c.dropout,
+            c.last_layers,
+            scale,
+            name="global_interaction_predictor",
+        )(z_p, train)
+
+    def _predict_locally(self, deleted: Array, sizes: Array, train: bool) -> LocalOutput | None:
+        """From the embeddings of the deleted genes `[B, S, H]`; None for a model without this predictor."""
+        c, local = self.config, self.config.local_predictor_config
+        if not local.use_local_predictor:
+            return None
+        return HyperSAGNN(
+            c.hidden_channels,
+            local.num_heads,
+            local.num_attention_layers,
+            c.activation,
+            c.dropout,
+            last_layer=c.last_layers,
+            name="gene_interaction_predictor",
+        )(deleted, sizes, train)
+
+    def _gate(self, global_interaction: Array, local: LocalOutput | None, train: bool) -> Gated:
+        """The prediction: the mixture of both, or the one that there is."""
+        if local is None:
+            return Gated(global_interaction, jnp.ones_like(global_interaction), None)
+        c, method = self.config, self.config.local_predictor_config.combination_method
+        both = jnp.concatenate([global_interaction, local.interaction], axis=1)  # [B, 2]
+        if method == "gating":
+            gate = Gate(c.hidden_channels, c.activation, c.dropout, c.last_layers, name="gate_mlp")
+            logits, weights = gate(both, train)
+        else:
+            logits, weights = None, fixed_weights(both, method)
+        mixed = (weights * both).sum(axis=1, keepdims=True)
+        # 0 times the global prediction would still have to be computed.
+        return Gated(mixed if self._uses_global else local.interaction, weights, logits)
 
 
-def keep_mask(batch: GenotypeBatch, num_genes: int, dtype: jnp.dtype) -> Array:
-    """`[N, 1 + B]`: 1 for a kept gene, 0 for a deleted one; column 0 is the wildtype."""
-    b, s = batch.genes.shape
-    column = jnp.broadcast_to(1 + jnp.arange(b)[:, None], (b, s))
-    return jnp.ones((num_genes, 1 + b), dtype).at[batch.genes, column].set(0, mode="drop")
+class Gated(NamedTuple):
+    """The prediction and how it was mixed of the global and the local one."""
+
+    prediction: Array  # [B, 1]
+    weights: Array  # [B, 2] or [B, 1]
+    logits: Array | None  # [B, 2], of a learned gate
+
+
+def encoder_layer(
+    config: ModelConfig, graph_names: tuple[str, ...], encoder: GeneEncoderConfig, number: int
+) -> EncoderLayer:
+    """Layer `number` of the gene encoder, recomputed as a whole in the backward pass with `remat: full`."""
+    kind = nn.remat(EncoderLayer, static_argnums=(6,)) if config.remat == "full" else EncoderLayer
+    return kind(
+        graph_names,
+        config.hidden_channels,
+        config.norm,
+        config.activation,
+        config.dropout,
+        encoder,
+        config.remat == "layer",
+        name=f"convs_{number}",
+    )
