@@ -10,10 +10,10 @@ import typer
 from rich.table import Table
 
 from gi_jax.cli.setting import CONSOLE, Overrides, read_config
-from gi_jax.experiment.bundle import member_of
 from gi_jax.experiment.experiment import load_experiment
 from gi_jax.models.neural import num_parameters
 from gi_jax.models.registry import KINDS
+from gi_jax.ops.trees import take
 from gi_jax.options import check_devices, path
 from gi_jax.runs.run import check_can_be_fitted, training_task
 from gi_jax.terminal import show_table
@@ -41,7 +41,7 @@ def inspect(
     task = training_task(experiment)
     state = fresh_state(task)
     members = experiment.config.ensemble
-    params = state.params if members == 1 else member_of(state.params, 0)
+    params = state.params if members == 1 else take(state.params, 0)
     show_table(CONSOLE, _parameter_table(num_parameters(params), members))
     show_table(CONSOLE, _cost_table(task, state))
 

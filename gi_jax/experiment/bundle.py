@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 from flax.traverse_util import flatten_dict, unflatten_dict
 from safetensors import SafetensorError, safe_open
@@ -21,6 +20,7 @@ from gi_jax.errors import GiJaxError
 from gi_jax.files import PlainPath, read_text, replacing_together, write_text
 from gi_jax.models.registry import KINDS
 from gi_jax.models.weights import read_best
+from gi_jax.ops.trees import take
 
 CONFIG, GENES, LABELS, NETWORKS, WEIGHTS = (
     "config.yaml",
@@ -58,12 +58,7 @@ class ModelBundle:
         if count == 1:
             return self
         config = replace(self.config, ensemble=1, seed=self.config.seed + index)
-        return replace(self, config=config, variables=member_of(self.variables, index))
-
-
-def member_of(tree: Any, index: int) -> Any:
-    """Entry `index` of the leading axis of every array of a pytree."""
-    return jax.tree.map(lambda leaf: leaf[index], tree)
+        return replace(self, config=config, variables=take(self.variables, index))
 
 
 def write_description(

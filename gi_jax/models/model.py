@@ -74,6 +74,10 @@ class FittedModel(Protocol):
     num_members: int  # K, more than one for an ensemble
 
     @property
+    def chosen(self) -> str:
+        """What the validation genotypes decided."""
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of the predictions should know."""
 

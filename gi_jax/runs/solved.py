@@ -62,12 +62,12 @@ class SolvedFit:
         self.checkpoints.save_best(fitted.arrays() if fitted else {}, self.progress)
         self.ended = f"{kind} fitted in {self.progress.seconds:.1f} s"
         if fitted is not None:
-            scores = self.transform.inverse(
-                fitted.predict(validation.table).members[0], validation.table.study
-            )
-            metrics = regression_metrics(scores, validation.table.score)
+            table = validation.table
+            scores = self.transform.inverse(fitted.predict(table).members[0], table.study)
+            metrics = regression_metrics(scores, table.score)
             self.reporter.say(
-                f"{self.ended} ({fitted.chosen}); val Pearson {metrics.pearson:.4f}, val RMSE {metrics.rmse:.4g}"
+                f"{self.ended} ({fitted.chosen}); val Pearson {metrics.pearson:.4f}, val RMSE "
+                f"{metrics.rmse:.4g}"
             )
             values = {f"val_{name}": value for name, value in metrics._asdict().items()}
             self.reporter.record("fit", 0, chosen=fitted.chosen, seconds=self.progress.seconds, **values)

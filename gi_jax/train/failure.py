@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from gi_jax.experiment.bundle import member_of
+from gi_jax.ops.trees import take
 from gi_jax.train.state import CHECKS, Failure
 from gi_jax.train.task import Task
 
@@ -50,7 +50,7 @@ def first_failure(failure: Failure) -> FirstFailure | None:
         position, finite, genotypes = jax.device_get(failure)
         return FirstFailure(int(position), finite, genotypes, None)
     member = int(failed[positions[failed].argmin()])
-    position, finite, genotypes = member_of(jax.device_get(failure), member)
+    position, finite, genotypes = take(jax.device_get(failure), member)
     return FirstFailure(int(position), finite, genotypes, member)
 
 

@@ -17,9 +17,10 @@ from rich.console import Console
 
 from gi_jax.config import OptimizerConfig, RegressionTaskConfig, RunConfig
 from gi_jax.errors import GiJaxError
-from gi_jax.experiment.bundle import load_bundle, member_of, save_bundle
+from gi_jax.experiment.bundle import load_bundle, save_bundle
 from gi_jax.experiment.experiment import load_experiment
 from gi_jax.losses import make_loss
+from gi_jax.ops.trees import take
 from gi_jax.predict.predictor import Predictor
 from gi_jax.runs.run import train, training_task
 from gi_jax.train import stepper
@@ -96,7 +97,7 @@ def test_a_member_that_is_not_finite_stops_alone_and_is_named(small_config: RunC
     embedding = together.params["gene_embedding"].at[1, 5].set(jnp.inf)  # gene 5 stands in row 3
     together = together.replace(params={**together.params, "gene_embedding": embedding})
     after, _ = ensemble(together, DATA, ORDER, GRAPH, inputs(0))
-    chex.assert_trees_all_equal(member_of(after.replace(failure=together.failure), 1), member_of(together, 1))
+    chex.assert_trees_all_equal(take(after.replace(failure=together.failure), 1), take(together, 1))
     assert after.step.tolist() == [1, 0, 1]
     failed = first_failure(after.failure)
     assert (failed.position, failed.member) == (0, 1)
@@ -107,7 +108,7 @@ def test_a_member_that_is_not_finite_stops_alone_and_is_named(small_config: RunC
 
     later = after.failure._replace(position=jnp.array([4, 7, 3]))  # seen some steps after
     assert first_failure(later).member == 2
-    assert first_failure(member_of(after.failure, 1)).member is None
+    assert first_failure(take(after.failure, 1)).member is None
 
 
 def test_what_depends_on_graph_and_batch_alone_exists_once(small_config: RunConfig) -> None:
@@ -154,15 +155,15 @@ def test_the_first_member_is_the_run_of_its_seed(config: RunConfig) -> None:
             state, _ = steps(state, inputs(0)._replace(position=np.int32(position)))
             found[count].append(jax.device_get(state))
     for single, together in zip(found[1], found[2], strict=True):
-        first = member_of(together, 0)
+        first = take(together, 0)
         chex.assert_trees_all_equal(first.rng, single.rng)
         chex.assert_trees_all_close(first.sums, single.sums, rtol=1e-4)
-    start, once = (member_of(state, 0) for state in found[2][:2])
+    start, once = (take(state, 0) for state in found[2][:2])
     chex.assert_trees_all_close(start.params, found[1][0].params, rtol=1e-6)
     # Gradients of the first step; what Adam makes of one that is zero up to rounding may differ.
     chex.assert_trees_all_close(once.moments, found[1][1].moments, rtol=1e-3, atol=1e-7)
 
-    other = member_of(found[2][0], 1)
+    other = take(found[2][0], 1)
     assert not np.allclose(start.params["gene_embedding"], other.params["gene_embedding"])
     assert (start.rng != other.rng).any()
 
@@ -273,12 +274,10 @@ def test_members_start_from_an_ensemble_or_from_one_model_with_dropout(
         starting_from(folder, config, ensemble=1)
 
     save_bundle(bundle.member(1), tmp_path / "one")
-    chex.assert_trees_all_equal(
-        starting_from(tmp_path / "one", config, ensemble=1).params, member_of(params, 1)
-    )
+    chex.assert_trees_all_equal(starting_from(tmp_path / "one", config, ensemble=1).params, take(params, 1))
     same = starting_from(tmp_path / "one", config, ensemble=3, dropout=0.1)
     for k in range(3):
-        chex.assert_trees_all_equal(member_of(same.params, k), member_of(params, 1))
+        chex.assert_trees_all_equal(take(same.params, k), take(params, 1))
     assert len({tuple(rng) for rng in same.rng.tolist()}) == 3
     with pytest.raises(GiJaxError, match="ensemble is 3, but .* gives every member the same weights"):
         starting_from(tmp_path / "one", config, ensemble=3)

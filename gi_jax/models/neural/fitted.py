@@ -22,6 +22,7 @@ from gi_jax.models.neural.forward import TableForward
 from gi_jax.models.neural.options import PRECISIONS, ModelConfig
 from gi_jax.models.neural.screening import NeuralScreen
 from gi_jax.models.precision import in_working_precision
+from gi_jax.ops.trees import take
 
 
 class NeuralModel:
@@ -53,6 +54,11 @@ class NeuralModel:
         )
 
     @property
+    def chosen(self) -> str:
+        """The epoch, of which nothing is kept here but its weights."""
+        return "the weights of the best epoch"
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """That predictions use other norm statistics than the training, if they do."""
         trained, used = self.trained.norm_statistics, self.module.config.norm_statistics
@@ -69,8 +75,8 @@ class NeuralModel:
         """One member as a model of its own."""
         if self.num_members == 1:
             return self
-        own = jax.tree.map(lambda leaf: leaf[index], self.variables)
-        return NeuralModel(self.module, self.trained, own, self.graph, self.settings._replace(num_members=1))
+        settings = self.settings._replace(num_members=1)
+        return NeuralModel(self.module, self.trained, take(self.variables, index), self.graph, settings)
 
     def arrays(self) -> Mapping[str, Any]:
         """`params`, and `batch_stats` where norms keep running averages."""
