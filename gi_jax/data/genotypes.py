@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jax import Array
 
+from gi_jax.data.arrays import on_host
 from gi_jax.errors import GiJaxError
 
 
@@ -56,4 +57,5 @@ def genotype_batch(
             raise GiJaxError(f"genotype {row} has a gene id outside 0 to {num_genes - 1}: {list(genotype)}")
         genes[row, : len(genotype)] = genotype
         sizes[row] = len(genotype)
-    return GenotypeBatch(genes, sizes, np.arange(batch_size) < len(genotypes))
+    valid = np.arange(batch_size) < len(genotypes)
+    return GenotypeBatch(on_host(genes), on_host(sizes), on_host(valid))
