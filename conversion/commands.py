@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
 import typer
 
-from conversion.convert import convert as convert_model
-from conversion.golden import GoldenCase, Weights, read_meta
-from conversion.resolve import read_stated
-from conversion.verify import ArrayResult, first_difference, verify_case
 from gi_jax.checks import one_of
 from gi_jax.errors import GiJaxError
 from gi_jax.options import check_devices, path
 from gi_jax.terminal import make_console
 
+if TYPE_CHECKING:
+    from conversion.golden import Weights
+    from conversion.verify import ArrayResult
+
 CONSOLE = make_console()
-DTYPES = {"float64": np.float64, "float32": np.float32}
+PRECISIONS = ("float64", "float32")
 
 
 def convert(
@@ -54,6 +53,10 @@ def convert(
 
     SRC decides the direction: a file (.safetensors, .pt, .pth, .ckpt) or a folder.
     """
+    from conversion.convert import convert as convert_model
+    from conversion.golden import GoldenCase, read_meta
+    from conversion.resolve import read_stated
+
     check_devices()
     if source.is_dir():
         if overrides or config or genes:
@@ -85,7 +88,7 @@ def verify(
     ] = False,
 ) -> None:
     """Compare recorded PyTorch values with this implementation, array by array; exit code 1 unless equal."""
-    one_of("--precision", precision, DTYPES)
+    one_of("--precision", precision, PRECISIONS)
     check_devices()
     cases = [case for folder in folders for case in _cases(folder)]
     if not cases:
@@ -101,6 +104,8 @@ def _cases(folder: Path) -> list[Path]:
     if folder.is_file():  # a shell's `golden/*` brings the README along
         CONSOLE.print(f"{folder}: is not a folder, left out")
         return []
+    from conversion.golden import read_meta
+
     inside = sorted(file.parent for file in folder.glob("*/case.json"))
     if inside and not (folder / "case.json").exists():
         return inside
@@ -109,8 +114,12 @@ def _cases(folder: Path) -> list[Path]:
 
 
 def _show_case(folder: Path, precision: str, *, brief: bool, weights: Weights | None = None) -> bool:
+    import numpy as np
+
+    from conversion.verify import first_difference, verify_case
+
     try:
-        results = verify_case(folder, DTYPES[precision], weights=weights)
+        results = verify_case(folder, getattr(np, precision), weights=weights)
     except GiJaxError as error:
         if weights is not None:  # one case, chosen for this model: a wrong argument, not a failed comparison
             raise

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-import jax
 import typer
 
 from gi_jax.errors import GiJaxError
@@ -41,6 +40,8 @@ def check_devices() -> None:
     Raises:
       GiJaxError: it finds no device of the kind that the environment names.
     """
+    import jax  # a second or two, which `--help` does without
+
     try:
         jax.devices()
     except (RuntimeError, AssertionError) as error:  # JAX asserts that it has at least one kind of device

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import io
 import locale
+import logging
 import os
 import sys
 from contextlib import suppress
@@ -101,6 +102,40 @@ class Listener(io.TextIOBase):
                 nowhere = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(nowhere, self.number)
                 os.close(nowhere)
+
+
+class ConsoleHandler(logging.Handler):
+    """Prints log messages on a console, one a line, without a date: they are meant for who sits there."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self.console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.console.print(self.format(record))
+
+
+class _LogStream(io.TextIOBase):
+    """A text file whose lines become messages of a logger, of level INFO."""
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self.logger, self._begun = logger, ""
+
+    def write(self, text: str) -> int:
+        *lines, self._begun = (self._begun + text).split("\n")
+        for line in lines:
+            self.logger.info("%s", line)
+        return len(text)
+
+    def writable(self) -> bool:
+        return True
+
+
+def logging_console(logger: logging.Logger) -> Console:
+    """A console whose lines become messages of a logger, of level INFO."""
+    return PlainConsole(
+        file=_LogStream(logger), width=120, markup=False, emoji=False, highlight=False, soft_wrap=True
+    )
 
 
 def speak_utf8() -> None:

@@ -192,19 +192,3 @@ def test_a_run_folder_that_cannot_be_made_is_one_sentence(
     assert err.startswith("error: ")
     assert str(tmp_path / "file") in err
     assert err.count("\n") == 1
-
-
-WITHOUT_TORCH = """
-import sys
-class NoTorch:
-    def find_spec(self, name, path=None, target=None):
-        if name.split(".")[0] in ("torch", "torch_geometric"):
-            raise ImportError(name)
-sys.meta_path.insert(0, NoTorch())
-import gi_jax, gi_jax.cli
-assert "torch" not in sys.modules
-"""
-
-
-def test_the_library_runs_without_torch() -> None:
-    subprocess.run([sys.executable, "-c", WITHOUT_TORCH], check=True, timeout=120)

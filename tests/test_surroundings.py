@@ -110,8 +110,8 @@ def test_outputs_are_tried_before_the_work(trained: Path, tmp_path: Path, gi_jax
     def never(*arguments: object, **options: object) -> None:
         raise AssertionError("worked before it tried the output")
 
-    for module in ("gi_jax.cli.predict", "gi_jax.cli.screen", "conversion.convert"):
-        monkeypatch.setattr(sys.modules[module], "load_bundle", never)
+    for module in ("gi_jax.experiment.bundle", "conversion.convert"):
+        monkeypatch.setattr(f"{module}.load_bundle", never)
     (tmp_path / "x.safetensors").mkdir()
     for target, said in ((tmp_path, "is a folder"), (tmp_path / "no" / "x", "does not exist")):
         one_sentence(gi_jax("screen", trained, "--out", target), str(target), said)

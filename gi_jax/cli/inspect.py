@@ -5,31 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import jax
 import typer
-from rich.table import Table
 
-from gi_jax.cli.setting import CONSOLE, Overrides, read_config
-from gi_jax.experiment.experiment import load_experiment
-from gi_jax.models.neural import num_parameters
-from gi_jax.models.registry import KINDS
-from gi_jax.ops.trees import take
+from gi_jax.cli.setting import CONFIG_HELP, CONSOLE, Overrides, read_config
 from gi_jax.options import check_devices, path
-from gi_jax.runs.run import check_can_be_fitted, training_task
 from gi_jax.terminal import show_table
-from gi_jax.train.memory import available_bytes, required_bytes
-from gi_jax.train.optimizer import make_optimizer
-from gi_jax.train.progress import Progress
-from gi_jax.train.start import fresh_state
-from gi_jax.train.stepper import Stepper
-from gi_jax.train.task import Task
 
 
 def inspect(
-    config: Annotated[Path, typer.Argument(help="Configuration file (YAML).", metavar="CONFIG", parser=path)],
+    config: Annotated[Path, typer.Argument(help=CONFIG_HELP, metavar="CONFIG", parser=path)],
     overrides: Overrides = None,
 ) -> None:
     """Show what a configuration would train: data, parameters by component, memory and FLOPs per step."""
+    from gi_jax.cli.inspect_tables import cost_table, parameter_table
+    from gi_jax.experiment.experiment import load_experiment
+    from gi_jax.models.neural import num_parameters
+    from gi_jax.models.registry import KINDS
+    from gi_jax.ops.trees import take
+    from gi_jax.runs.run import check_can_be_fitted, training_task
+    from gi_jax.train.start import fresh_state
+
     check_devices()
     experiment = load_experiment(read_config(config, overrides))
     CONSOLE.print(f"{experiment.report}\n{experiment.split}")
@@ -42,50 +37,5 @@ def inspect(
     state = fresh_state(task)
     members = experiment.config.ensemble
     params = state.params if members == 1 else take(state.params, 0)
-    show_table(CONSOLE, _parameter_table(num_parameters(params), members))
-    show_table(CONSOLE, _cost_table(task, state))
-
-
-def _parameter_table(counts: dict[str, int], members: int) -> Table:
-    whose = "" if members == 1 else f" of each of {members} members"
-    table = Table(title=f"parameters{whose}", title_justify="left")
-    table.add_column("component")
-    table.add_column("count", justify="right")
-    for component, count in counts.items():
-        table.add_row(component, f"{count:,}", end_section=component == list(counts)[-2])
-    return table
-
-
-def _cost_table(task: Task, state: jax.Array) -> Table:
-    """Sizes of what stays on the device, and what the compiled step asks for beside it."""
-    optimizer = make_optimizer(task.config.regression_task, state.params)
-    stepper = Stepper(task, optimizer, state, Progress())
-    compiled = stepper.compile(state)
-    costs, memory = compiled.cost_analysis() or {}, compiled.memory_analysis()
-    batch_size, whose = stepper.device_batch, "" if stepper.mesh is None else " of each device"
-    room = "all rows" if stepper.capacity is None else f"{stepper.capacity.union:,} changed rows"
-    members = "" if task.config.ensemble == 1 else f", {task.config.ensemble} members"
-    title = f"one step{whose}: {batch_size:,} genotypes{members}, room for {room}"
-    table = Table(title=title, title_justify="left")
-    table.add_column("")
-    table.add_column("", justify="right")
-    table.add_row("state: weights, moments, buffers", _mebibytes(_size(state)))
-    table.add_row("networks", _mebibytes(_size(task.graph)))
-    table.add_row("training genotypes", _mebibytes(_size(stepper.data)))
-    table.add_row("work space of the step", _mebibytes(memory.temp_size_in_bytes))
-    available = available_bytes()
-    table.add_row("together", _mebibytes(required_bytes(compiled)), end_section=available is None)
-    if available is not None:
-        table.add_row("memory there is", _mebibytes(available), end_section=True)
-    # Native sparse kernels are opaque to the compiler, which then counts none of their operations.
-    table.add_row("floating-point operations counted by the compiler", f"{costs.get('flops', 0):.3g}")
-    table.add_row("of those per genotype", f"{costs.get('flops', 0) / batch_size:.3g}")
-    return table
-
-
-def _size(tree: object) -> int:
-    return sum(leaf.nbytes for leaf in jax.tree.leaves(tree))
-
-
-def _mebibytes(size: int) -> str:
-    return f"{size / 2**20:,.1f} MiB"
+    show_table(CONSOLE, parameter_table(num_parameters(params), members))
+    show_table(CONSOLE, cost_table(task, state))

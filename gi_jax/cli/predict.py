@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gi_jax.cli.score_table import score_table
-from gi_jax.cli.setting import ERRORS, use_compilation_cache
-from gi_jax.config.paths import check_files
-from gi_jax.data.formats.genotype_files import genotypes_from_names, load_query_genotypes
+from gi_jax.cli.setting import ERRORS
 from gi_jax.errors import GiJaxError
-from gi_jax.experiment.bundle import CONFIG, load_bundle
 from gi_jax.files import check_writable, write_text
 from gi_jax.options import check_devices, path
-from gi_jax.predict.predictor import Predictor
 from gi_jax.terminal import Listener
 
 
@@ -55,6 +49,15 @@ def predict(
     columns `genes` and `prediction`, and for an ensemble `prediction_std`, the standard deviation over its
     members.
     """
+    from dataclasses import replace
+
+    from gi_jax.cli.score_table import score_table
+    from gi_jax.config.paths import check_files
+    from gi_jax.data.formats.genotype_files import genotypes_from_names, load_query_genotypes
+    from gi_jax.experiment.bundle import CONFIG, load_bundle
+    from gi_jax.predict.predictor import Predictor
+    from gi_jax.runs.compilation_cache import use_compilation_cache
+
     if bool(genotypes) == (file is not None):
         raise GiJaxError(
             "give genotypes such as YAL001C,YBL002W, or a table of them with --file, one of the two"

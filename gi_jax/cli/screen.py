@@ -6,25 +6,12 @@ import signal
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from gi_jax.cli.score_table import score_table
-from gi_jax.cli.setting import ERRORS, use_compilation_cache
-from gi_jax.config.paths import check_files
-from gi_jax.data.formats.genotype_files import load_genotypes
-from gi_jax.data.gene_list import load_gene_list
-from gi_jax.data.genotype_table import GenotypeTable
+from gi_jax.cli.setting import ERRORS, exit_after
 from gi_jax.errors import GiJaxError
-from gi_jax.experiment.bundle import CONFIG, load_bundle
-from gi_jax.experiment.experiment import genotype_filter
 from gi_jax.files import check_writable, write_text
 from gi_jax.options import check_devices, path, whole_number
-from gi_jax.predict.predictor import Predictor
-from gi_jax.predict.screen import Screen
-from gi_jax.runs.resume import check_same_scores
 
 
 def screen(
@@ -75,8 +62,22 @@ def screen(
 
     The result is a table with the columns `genes` and `prediction`, lowest first, for an ensemble
     `prediction_std`, and with --measured `measured`, the mean of the measured scores, empty where there is
-    none. Ctrl-C or SIGTERM ends early with what has been found so far.
+    none. Ctrl-C or SIGTERM ends early with what has been found so far, and exit code 130 or 143.
     """
+    import numpy as np
+
+    from gi_jax.cli.score_table import score_table
+    from gi_jax.cli.screening import gene_set, measured_scores, run_shown, sigterm_as_interrupt
+    from gi_jax.config.paths import check_files
+    from gi_jax.data.formats.genotype_files import load_genotypes
+    from gi_jax.data.gene_list import load_gene_list
+    from gi_jax.experiment.bundle import CONFIG, load_bundle
+    from gi_jax.experiment.experiment import genotype_filter
+    from gi_jax.predict.predictor import Predictor
+    from gi_jax.predict.screen import Screen
+    from gi_jax.runs.compilation_cache import use_compilation_cache
+    from gi_jax.runs.resume import check_same_scores
+
     check_writable(out)  # before hours of work
     check_devices()
     bundle = load_bundle(run)
@@ -99,8 +100,8 @@ def screen(
         ERRORS.print(note)
     work = Screen(predictor, names, size=size, including=fixed, top=top, study=study)
     ERRORS.print(f"{work.num_genotypes:,} genotypes of {size} genes to predict")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C
-    done = run_shown(work, ERRORS)
+    with sigterm_as_interrupt() as received:
+        done = run_shown(work, ERRORS)
     found = work.found()
     more = {}
     if measured:
@@ -108,35 +109,5 @@ def screen(
     write_text(out, score_table(bundle.genes, found.genes, found.score, found.std, more))
     if done < work.num_genotypes:
         ERRORS.print(f"stopped after {done:,} genotypes; the extremes of these are in {out}")
-        raise typer.Exit(130)
+        raise exit_after(received[0] if received else signal.SIGINT)
     ERRORS.print(f"{len(found.score):,} of {done:,} predictions in {out}")
-
-
-def measured_scores(table: GenotypeTable) -> dict[frozenset[int], float]:
-    """Mean measured score of every set of genes, over studies."""
-    total = np.bincount(table.set_ids, table.score) / np.bincount(table.set_ids)
-    first = np.unique(table.set_ids, return_index=True)[1]
-    sets = (gene_set(genotype, table.num_genes) for genotype in table.genes[first])
-    return dict(zip(sets, total.tolist(), strict=True))
-
-
-def gene_set(genotype: np.ndarray, num_genes: int) -> frozenset[int]:
-    """The gene ids of a padded row."""
-    return frozenset(gene for gene in genotype.tolist() if gene < num_genes)
-
-
-def run_shown(work: Screen, console: Console) -> int:
-    """Runs a screen under a progress bar, or a line for every tenth; returns how many genotypes it did."""
-    total, done, tenth = work.num_genotypes, 0, 0
-    shown = (BarColumn(), MofNCompleteColumn(), TextColumn("genotypes", markup=False), TimeRemainingColumn())
-    with Progress(*shown, console=console, disable=not console.is_terminal, transient=True) as bar:
-        task = bar.add_task("screen", total=total)
-        try:
-            for done in work.run():
-                bar.update(task, completed=done)
-                if not console.is_terminal and 10 * done // total > tenth:
-                    tenth = 10 * done // total
-                    console.print(f"{done:,} of {total:,} genotypes")
-        except KeyboardInterrupt:
-            pass
-    return done

@@ -1,23 +1,27 @@
-"""What the commands have in common: the configuration, the cache of compiled programs, the terminal."""
+"""What the commands have in common: the terminal, library messages, the configuration.
+
+The modules of the commands import nothing that takes long, so that `--help` and the shell's completion
+answer at once; each command imports what it works with when it is called.
+"""
 
 from __future__ import annotations
 
-import os
+import logging
 from pathlib import Path
-from typing import Annotated
+from signal import Signals
+from typing import TYPE_CHECKING, Annotated
 
-import jax
 import typer
 
-from gi_jax.config import RunConfig, load_config
-from gi_jax.config.paths import is_address, with_absolute_paths
-from gi_jax.errors import GiJaxError
-from gi_jax.files import PlainPath, check_folder, is_letters, user_path
-from gi_jax.terminal import make_console
+from gi_jax.terminal import ConsoleHandler, make_console
+
+if TYPE_CHECKING:
+    from gi_jax.config import RunConfig
 
 CONSOLE, ERRORS = make_console(), make_console(stderr=True)
-_LINKS: list[PlainPath] = []  # to folders that are in use until the process ends
+_HANDLER = ConsoleHandler(ERRORS)
 
+CONFIG_HELP = "Configuration file (YAML), or the name of one of the package, such as quickstart."
 # Read by `str`, as everything else that is a text: bytes of file names that are no UTF-8 come through.
 Overrides = Annotated[
     list[str] | None,
@@ -25,8 +29,25 @@ Overrides = Annotated[
 ]
 
 
+def show_messages(verbose: int, quiet: bool) -> None:
+    """Shows the messages of the library on stderr: warnings and errors unless told otherwise.
+
+    Args:
+      verbose: 1 for what is going on too, 2 for everything.
+      quiet: errors only.
+    """
+    logger = logging.getLogger("gi_jax")
+    logger.addHandler(_HANDLER)
+    levels = (logging.WARNING, logging.INFO, logging.DEBUG)
+    logger.setLevel(logging.ERROR if quiet else levels[min(verbose, 2)])
+
+
 def read_config(path: Path, overrides: list[str] | None) -> RunConfig:
     """Reads a configuration, says once which of its keys have no meaning here, and turns the cache on."""
+    from gi_jax.config import load_config
+    from gi_jax.config.paths import with_absolute_paths
+    from gi_jax.runs.compilation_cache import use_compilation_cache
+
     loaded = load_config(path, overrides or ())
     if loaded.unused:
         CONSOLE.print(f"{path}: without meaning here and not used: {', '.join(loaded.unused)}")
@@ -35,20 +56,6 @@ def read_config(path: Path, overrides: list[str] | None) -> RunConfig:
     return config
 
 
-def use_compilation_cache(config: RunConfig) -> None:
-    """Keeps compiled programs on disk, so that a second run starts at once; JAX's own setting goes first.
-
-    Where that is not possible it says so once, and every program is compiled anew.
-    """
-    folder = os.environ.get("JAX_COMPILATION_CACHE_DIR", config.trainer.compilation_cache)
-    try:
-        if folder and not is_address(folder):
-            folder = str(user_path(folder))
-            check_folder(folder, create=True)
-            if not is_letters(folder):  # which the compiler takes for no path
-                _LINKS.append(PlainPath(folder))
-                folder = str(_LINKS[-1].path)
-    except GiJaxError as error:
-        ERRORS.print(f"compiled programs are not kept: {error}")
-        folder = None
-    jax.config.update("jax_compilation_cache_dir", folder or None)
+def exit_after(signal: Signals) -> typer.Exit:
+    """The end of a command that a signal stopped, with the exit code that shells expect: 130 or 143."""
+    return typer.Exit(128 + signal)

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from gi_jax.cli.setting import CONSOLE, Overrides, use_compilation_cache
-from gi_jax.config.study import load_study
+from gi_jax.cli.setting import CONSOLE, Overrides, exit_after
 from gi_jax.options import check_devices, path
-from gi_jax.study import plan_cells, run_study, select_cells
 from gi_jax.terminal import show_table
 
 
 def study(
-    config: Annotated[Path, typer.Option(help="Study file (YAML).", metavar="FILE", parser=path)],
+    config: Annotated[
+        Path, typer.Option(help="Study file (YAML), or study or study_small.", metavar="FILE", parser=path)
+    ],
     overrides: Overrides = None,
     only: Annotated[
         list[str] | None,
@@ -33,6 +31,12 @@ def study(
 
     What is done is not done again, what was interrupted goes on, so the study may be run in parts.
     """
+    from rich.table import Table
+
+    from gi_jax.config.study import load_study
+    from gi_jax.runs.compilation_cache import use_compilation_cache
+    from gi_jax.study import plan_cells, run_study, select_cells
+
     plan = load_study(config, overrides or ())
     cells = plan_cells(plan)
     selected = select_cells(cells, only or ())
@@ -47,5 +51,5 @@ def study(
     stopped_by = run_study(plan, cells, selected, CONSOLE)
     if stopped_by is not None:
         CONSOLE.print(f"stopped by {stopped_by.name}; the same command continues")
-        raise typer.Exit(130 if stopped_by == signal.SIGINT else 0)
+        raise exit_after(stopped_by)
     CONSOLE.print(f"tables   {plan.document}\npicture  {plan.picture}")

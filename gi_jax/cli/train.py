@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from gi_jax.cli.setting import CONSOLE, Overrides, read_config
-from gi_jax.config.paths import check_files
+from gi_jax.cli.setting import CONFIG_HELP, CONSOLE, Overrides, exit_after, read_config
 from gi_jax.options import check_devices, path, whole_number
-from gi_jax.runs.run import PREDICTIONS, REPORT
-from gi_jax.runs.run import train as train_run
-from gi_jax.train.processes import is_first, start_processes
 
 
 def train(
-    config: Annotated[Path, typer.Option(help="Configuration file (YAML).", metavar="FILE", parser=path)],
+    config: Annotated[Path, typer.Option(help=CONFIG_HELP, metavar="FILE", parser=path)],
     out: Annotated[Path, typer.Option(help="Folder of the run; created.", metavar="RUN", parser=path)],
     overrides: Overrides = None,
     resume: Annotated[
@@ -53,9 +48,14 @@ def train(
 ) -> None:
     """Train a model, then evaluate its best weights beside the baselines.
 
-    SIGTERM and Ctrl-C save the state and end the run; --resume continues it bit-equal. Several
-    processes run the same command, each with its --process-id; the first one writes RUN.
+    SIGTERM and Ctrl-C save the state and end the run, with exit code 143 and 130; --resume continues it
+    bit-equal. Several processes run the same command, each with its --process-id; the first one writes RUN.
     """
+    from gi_jax.config.paths import check_files
+    from gi_jax.runs.run import PREDICTIONS, REPORT
+    from gi_jax.runs.run import train as train_run
+    from gi_jax.train.processes import is_first, start_processes
+
     start_processes(coordinator, num_processes, process_id)
     check_devices()
     CONSOLE.quiet = coordinator is not None and not is_first()
@@ -65,5 +65,5 @@ def train(
     result = train_run(wanted, out, resume=resume, console=CONSOLE)
     if result.stopped_by is not None:
         CONSOLE.print(f"{result.ended}; continue with --resume")
-        raise typer.Exit(130 if result.stopped_by == signal.SIGINT else 0)
+        raise exit_after(result.stopped_by)
     CONSOLE.print(f"report       {out / REPORT}\npredictions  {out / PREDICTIONS}")

@@ -13,6 +13,7 @@ from yaml import YAMLError
 
 from gi_jax import files
 from gi_jax.arguments import as_sequence
+from gi_jax.config.named import config_file
 from gi_jax.config.run import RunConfig
 from gi_jax.config.schema import build, plain
 from gi_jax.config.yaml_text import read_yaml, write_yaml
@@ -46,12 +47,12 @@ def parse_config(text: str, overrides: Sequence[str] = (), source: str = "config
 
 
 def read_text(path: str | Path) -> str:
-    """The text of a configuration file.
+    """The text of a configuration file, by its path or by the name of one that comes with the package.
 
     Raises:
       GiJaxError: no such file, or none with text in it.
     """
-    path = files.user_path(path)
+    path = config_file(path)
     try:
         return files.read_text(path)
     except FileNotFoundError:

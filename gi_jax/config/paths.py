@@ -7,10 +7,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from gi_jax.config.run import RunConfig
+from platformdirs import user_cache_path
+
+from gi_jax.config.run import RunConfig, TrainerConfig
 from gi_jax.data.bundled import bundled_studies
 from gi_jax.errors import GiJaxError
 from gi_jax.files import user_path
+
+CACHE_VARIABLE = "GI_JAX_CACHE_DIR"
 
 
 def with_absolute_paths(config: RunConfig) -> RunConfig:
@@ -57,11 +61,30 @@ def check_files(config: RunConfig, source: Path, *, measured: bool = True) -> No
 
 def cache_folder(config: RunConfig) -> Path | None:
     """The folder of compiled programs and measurements; None for none here, also where there is no home."""
-    folder = config.trainer.compilation_cache
     try:
+        folder = compiled_folder(config)
         return None if folder is None or is_address(folder) else user_path(folder)
     except GiJaxError:
         return None
+
+
+def compiled_folder(config: RunConfig) -> str | None:
+    """Where compiled programs are to be kept: a folder here or an address; None for nowhere.
+
+    A configuration that does not say otherwise means `compiled` in the folder that the environment
+    variable GI_JAX_CACHE_DIR names, or else in the system's folder for caches (`~/.cache/gi_jax` on
+    Linux, or under XDG_CACHE_HOME).
+
+    Raises:
+      GiJaxError: there is no home folder.
+    """
+    folder = config.trainer.compilation_cache
+    if folder != TrainerConfig.compilation_cache:
+        return folder
+    if own := os.environ.get(CACHE_VARIABLE):
+        return str(user_path(own) / "compiled")
+    user_path(folder)  # platformdirs takes a home that is unknown for a folder of the name `~`
+    return str(user_cache_path("gi_jax", appauthor=False) / "compiled")
 
 
 def is_address(folder: str) -> bool:

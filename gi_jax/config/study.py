@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gi_jax.checks import one_of
 from gi_jax.config.load import build_from_yaml, read_text
+from gi_jax.config.named import config_file
 from gi_jax.data.splits import KINDS as SPLIT_KINDS
 from gi_jax.errors import GiJaxError
 from gi_jax.files import user_path
@@ -79,7 +80,7 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> StudyConfig:
     study, unused = build_from_yaml(StudyConfig, read_text(path), overrides, str(path))
     if unused:
         raise GiJaxError(f"{path}: {unused[0]} has no meaning in a study; leave it out")
-    folder = user_path(path).parent
+    folder = config_file(path).parent
     own = study.config and str(folder / user_path(study.config))
     rows = tuple(
         replace(row, config=str(folder / user_path(row.config)) if row.config else own) for row in study.rows
