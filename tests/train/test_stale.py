@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import shutil
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -132,7 +131,7 @@ def test_weights_to_start_from_may_go_once_there_is_a_checkpoint(
 
 def test_a_cut_or_foreign_file_of_a_run_is_one_sentence(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("evaluate_table", "write_report", "print_evaluation"):  # the work itself is not asked for
-        monkeypatch.setattr(sys.modules[evaluate.__module__], name, lambda *_: None)
+        monkeypatch.setattr(f"gi_jax.runs.evaluate.{name}", lambda *_: None)
     ends = {"whole": 0, "described": 0}
     names = ("config.yaml", "genes.txt", "labels.json", "networks.json", "split.npz")
     best = [path for path in (home / "run" / "checkpoints" / "best").rglob("*") if path.is_file()]

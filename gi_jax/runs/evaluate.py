@@ -1,0 +1,76 @@
+"""A run evaluated anew: on its own test split, or on other measured genotypes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+
+from gi_jax.config import RunConfig
+from gi_jax.config.paths import check_files
+from gi_jax.data.formats.genotype_files import load_genotypes
+from gi_jax.data.genotype_filter import GenotypeFilter
+from gi_jax.data.genotype_table import GenotypeTable
+from gi_jax.data.splits import load_split
+from gi_jax.evaluate.evaluation import Evaluation, print_evaluation
+from gi_jax.evaluate.evaluation import evaluate as evaluate_table
+from gi_jax.experiment.bundle import CONFIG, load_bundle
+from gi_jax.experiment.experiment import load_experiment
+from gi_jax.models.weights import read_best_record
+from gi_jax.predict.predictor import Predictor
+from gi_jax.runs.resume import check_same_data, check_same_genes
+from gi_jax.runs.run import SPLIT, check_report, write_report
+
+
+def evaluate(
+    run: Path, genotypes: Path | None, *, console: Console, prepare: Callable[[RunConfig], None]
+) -> Evaluation:
+    """Compares a trained model and the baselines with measurements, and shows the comparison.
+
+    Args:
+      run: folder of a run.
+      genotypes: a table of measured genotypes; if None, the run's own test split, and the files of the
+        run's report are written anew.
+      console: where the reports go.
+      prepare: called with the run's configuration before anything is compiled.
+
+    Raises:
+      GiJaxError: the folder holds no run, its data changed, or the table has a mistake.
+    """
+    bundle = load_bundle(run)
+    check_files(bundle.config, run / CONFIG)
+    if genotypes is None:
+        check_report(run)
+    prepare(bundle.config)
+    experiment = load_experiment(bundle.config, load_split(run / SPLIT))
+    check_same_genes(run, experiment.genes)
+    predictor = Predictor(bundle, experiment.graph)
+    check_same_data(run, read_best_record(run), experiment.identity())
+    for note in predictor.notes:
+        console.print(note)
+    if genotypes is None:
+        evaluation = evaluate_table(experiment, predictor, experiment.test)
+        write_report(evaluation, experiment, predictor, run)
+        what = f"test genotypes ({experiment.split.kind} split)"
+    else:
+        keep = GenotypeFilter(leave_out_unknown_genes=bundle.config.data.filter.leave_out_unknown_genes)
+        table, report = load_genotypes(experiment.genes, [genotypes], keep=keep)
+        known = seen_in_training(experiment.train, table)
+        console.print(f"{report}\n{known:,} of {len(table):,} genotypes were trained on")
+        evaluation = evaluate_table(experiment, predictor, table)
+        what = f"genotypes of {genotypes}"
+    print_evaluation(evaluation, what, console)
+    return evaluation
+
+
+def seen_in_training(train: GenotypeTable, table: GenotypeTable) -> int:
+    """How many genotypes of a table are gene sets that the training split holds too."""
+    width = max(train.genes.shape[1], table.genes.shape[1])
+    trained, asked = (
+        np.pad(t.genes, ((0, 0), (0, width - t.genes.shape[1])), constant_values=t.num_genes)
+        for t in (train, table)
+    )
+    known = {row.tobytes() for row in trained}
+    return sum(row.tobytes() in known for row in asked)
