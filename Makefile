@@ -10,7 +10,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 # Large pages for the work space: a step takes a tenth to a fifth less time on Linux (docs/performance.md).
 demo study: export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
-.PHONY: demo test bench study lint clean
+.PHONY: demo test bench study lint types docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/gi-jax train --config $(CONFIG) --out $(RUN) --resume
@@ -24,9 +24,15 @@ bench: $(VENV)/.installed-test
 study: $(VENV)/.installed
 	$(BIN)/gi-jax study --config $(STUDY)
 
-lint: $(VENV)/.installed-test
+lint: $(VENV)/.installed-lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-lint $(VENV)/.installed-test
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
+
+docs: $(VENV)/.installed-docs
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 clean:
 	rm -rf $(VENV)
@@ -40,4 +46,12 @@ $(VENV)/.installed: pyproject.toml constraints.txt | $(VENV)/bin/python
 
 $(VENV)/.installed-test: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(INSTALL) -e ".[test]"
+	touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-lint: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(INSTALL) -e ".[lint]"
+	touch $@ $(VENV)/.installed
+
+$(VENV)/.installed-docs: pyproject.toml constraints.txt | $(VENV)/bin/python
+	$(INSTALL) -e ".[docs]"
 	touch $@ $(VENV)/.installed
