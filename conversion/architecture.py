@@ -39,7 +39,7 @@ class Architecture:
     def initialise(self) -> dict[str, Any]:
         """Fresh variables, made on networks without edges: parameters do not depend on edges."""
         graph = cell_graph({name: np.zeros((2, 0), np.int32) for name in self.graph_names}, self.gene_num)
-        return self.model.init(jax.random.key(0), graph, genotype_batch([[]], self.gene_num))
+        return dict(self.model.init(jax.random.key(0), graph, genotype_batch([[]], self.gene_num)))
 
 
 def with_edge_form(architecture: Architecture, keys: Iterable[str]) -> Architecture:

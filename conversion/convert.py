@@ -61,7 +61,7 @@ def torch_to_folder(
         notes.append(f"the weights were taken from `{file.place}` of the file")
     if file.others:
         notes.append(f"beside the model and not converted: {', '.join(file.others)}")
-    if unused:
+    if stated and unused:
         notes.append(f"{stated.source}: without meaning here and not used: {', '.join(unused)}")
     if stated and config.transforms.labels.strategy != "identity":
         notes.append(

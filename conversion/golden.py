@@ -173,7 +173,7 @@ def run_case(
         graph, batch, targets = case.graph, case.batch, jnp.asarray(case.targets, dtype)
         options: dict[str, Any] = {"train": train, "mutable": ["batch_stats"]}
         if first_layer_shortcut:
-            needs = changed_row_needs(architecture.config, graph, batch.genes, len(batch.sizes))
+            needs = changed_row_needs(architecture.config, graph, np.asarray(batch.genes), len(batch.sizes))
             options["capacity"] = needs and needs.capacity(needs.genotypes.sum(axis=0))
 
         def loss(params: Any, graph: CellGraph) -> tuple[Array, tuple[dict[str, Array], Any]]:

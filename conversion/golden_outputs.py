@@ -51,6 +51,7 @@ def dango_outputs(
     """Those of a `Dango`, with its loss under every schedule and at every epoch that the case names."""
     settings, names = meta["loss"], meta["graph_names"]
     weight, bias = out.reconstruction
+    assert bias is not None, "Dango's reconstruction has a bias"
     arrays = {
         "interaction_scores": out.gene_interaction[:, 0],
         "initial_embeddings": out.initial_embeddings,

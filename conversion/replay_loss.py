@@ -16,7 +16,8 @@ from jax.typing import DTypeLike
 from conversion.golden import Arrays, read_recorded
 from gi_jax.errors import GiJaxError
 from gi_jax.files import read_text
-from gi_jax.losses import Loss, MleDistSupCR, MleState, log_cosh, make_loss
+from gi_jax.losses import Loss, MleDistSupCR, MleState, MleWassSupCR, log_cosh, make_loss
+from gi_jax.losses.mle_supcr import MleSupCR
 
 LOSS_NAMES = {
     "LogCoshLoss": "logcosh",
@@ -99,8 +100,10 @@ def _replay(
         (total, (after, terms)), grads = jax.value_and_grad(value, (0, 1), has_aux=True)(batch[0], batch[2])
         return total, after, terms, grads
 
-    dist_rows = jax.jit(partial(_dist_rows, loss), compiler_options=COMPILE_QUICKLY)
-    arrays: dict[str, np.ndarray] = {}
+    dist_rows = None
+    if isinstance(loss, MleDistSupCR) and loss.lambda_dist > 0:
+        dist_rows = jax.jit(partial(_dist_rows, loss), compiler_options=COMPILE_QUICKLY)
+    arrays: dict[str, np.ndarray | Array] = {}
     epoch = 0
     for s, settings in enumerate(case["steps"]):
         epoch = settings.get("epoch", epoch)
@@ -117,14 +120,13 @@ def _replay(
         total, state, terms, grads = step(before, *call)
         arrays[f"loss_{s}"] = total
         arrays |= {f"{name}_{s}": value for name, value in _logged(loss, state, terms).items()}
-        arrays[f"grad_predictions_{s}"] = np.asarray(grads[0][:count])
-        if isinstance(loss, MleDistSupCR) and loss.lambda_dist > 0:
-            arrays[f"grad_predictions_{s}"] = _settle_ties(
-                arrays[f"grad_predictions_{s}"], recorded[f"grad_predictions_{s}"], dist_rows(before, *call)
-            )
+        gradient = np.asarray(grads[0][:count])
+        if dist_rows is not None:
+            gradient = _settle_ties(gradient, recorded[f"grad_predictions_{s}"], dist_rows(before, *call))
+        arrays[f"grad_predictions_{s}"] = gradient
         if has_embeddings:
             arrays[f"grad_z_P_{s}"] = grads[1][:count]
-    if isinstance(state, MleState):
+    if isinstance(loss, MleSupCR):
         arrays |= _buffers(loss, state)
         arrays |= {
             "state.forward_count": np.array([len(case["steps"])]),
@@ -165,7 +167,7 @@ def _settle_ties(gradient: np.ndarray, recorded: np.ndarray, rows: tuple[Array, 
 
 def _logged(loss: Loss, state: Any, terms: dict[str, Array]) -> dict[str, Array]:
     """The dictionary that the original returns: no shares of nothing, two zeros for some missing terms."""
-    if not isinstance(state, MleState):
+    if not isinstance(loss, MleSupCR):
         return terms
     unweighted = sum(terms[f"{name}_loss"] for name in ("mse", loss.distribution_name, "supcr"))
     logged = {
@@ -174,26 +176,25 @@ def _logged(loss: Loss, state: Any, terms: dict[str, Array]) -> dict[str, Array]
         if not (name.startswith("norm_weighted") and terms["total_loss"] <= 0)
         and not (name.startswith("norm_unweighted") and unweighted <= 0)
     }
-    if loss.distribution_name == "wasserstein":
+    if isinstance(loss, MleWassSupCR):
         if "norm_unweighted_wasserstein" in logged:
             logged["norm_unweighted_dist"] = logged["norm_unweighted_wasserstein"]
         logged |= {f"{name}_dim_losses": jnp.zeros(2) for name in _silent_terms(loss, state)}
     return logged
 
 
-def _silent_terms(loss: Loss, state: MleState) -> list[str]:
+def _silent_terms(loss: MleWassSupCR, state: MleState) -> list[str]:
     """The terms that the Wasserstein loss leaves out, which it logs as two zeros whatever D is."""
     off = [name for name in ("mse", "wasserstein", "supcr") if getattr(loss, f"lambda_{name}") <= 0]
-    if loss.use_buffer:
-        if state.distribution.count < loss.min_samples_for_wasserstein:
-            off.append("wasserstein")
-        if state.supcr.count < loss.min_samples_for_supcr:
-            off.append("supcr")
+    if state.distribution is not None and state.distribution.count < loss.min_samples_for_wasserstein:
+        off.append("wasserstein")
+    if state.supcr is not None and state.supcr.count < loss.min_samples_for_supcr:
+        off.append("supcr")
     return off
 
 
-def _buffers(loss: Loss, state: MleState) -> dict[str, Array]:
-    if not loss.use_buffer:
+def _buffers(loss: MleSupCR, state: MleState) -> dict[str, Array]:
+    if state.distribution is None or state.supcr is None:
         return {}
     names = {
         f"{loss.distribution_name}_loss": (

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import jax
 import numpy as np
 from flax.traverse_util import flatten_dict
+from jax import Array
 
 from conversion.architecture import Architecture
 from conversion.torch_keys import Slot, counters
@@ -43,8 +44,8 @@ def check_variables(
     variables: Mapping[str, Any], layout: tuple[Slot, ...], architecture: Architecture
 ) -> None:
     """Raises one error with all missing, unexpected and misshapen leaves of Flax variables."""
-    expected = flatten_dict(jax.eval_shape(architecture.initialise), sep="/")
-    found = flatten_dict(dict(variables), sep="/")
+    expected = cast(dict[str, Array], flatten_dict(jax.eval_shape(architecture.initialise), sep="/"))
+    found = cast(dict[str, Any], flatten_dict(dict(variables), sep="/"))
     lines = _compare_shapes({path: leaf.shape for path, leaf in expected.items()}, found)
     lines += [f"unexpected  {path} {list(np.shape(found[path]))}" for path in found if path not in expected]
     _raise(lines, "the variables do not fit the model")

@@ -70,9 +70,10 @@ def write_state_dict(tensors: Mapping[str, np.ndarray], path: str | Path) -> Non
     Raises:
       GiJaxError: see `check_target`.
     """
+    path = Path(path)
     check_target(path)
     # The content goes through Python's own files: both libraries read names of files in their own ways.
-    if Path(path).suffix == ".safetensors":
+    if path.suffix == ".safetensors":
         # A file holds every tensor once; PyTorch's tied ones become equal copies.
         content = save({key: np.asarray(value, order="C") for key, value in tensors.items()})
         with replacing(path) as new:

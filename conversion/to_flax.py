@@ -27,7 +27,7 @@ def to_flax(state_dict: Mapping[str, np.ndarray], architecture: Architecture) ->
     leaves: dict[tuple[str, ...], Any] = {}
     for slot in layout:
         entry = slot.to_flax(np.asarray(state_dict[slot.keys[0]]))
-        if slot.index is None:
+        if slot.place is None:
             leaves[slot.path] = np.ascontiguousarray(entry)
         else:
             leaves.setdefault(slot.path, []).append(entry)

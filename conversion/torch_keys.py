@@ -13,11 +13,12 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 from itertools import combinations_with_replacement
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import numpy as np
 from flax.traverse_util import flatten_dict
+from jax import Array
 
 from conversion.architecture import Architecture
 from conversion.keys_dango import DANGO
@@ -47,7 +48,7 @@ class Slot(NamedTuple):
 
     keys: tuple[str, ...]  # equal tensors; several where PyTorch stores a shared one more than once
     path: tuple[str, ...]  # collection and path of the Flax leaf
-    index: int | None  # position along the stacked leading axis
+    place: int | None  # position along the stacked leading axis
     rows: tuple[int, ...] | None  # rows of the Flax entry in PyTorch's order, where that differs
     transpose: bool  # a linear weight: [out, in] in PyTorch, [in, out] here
     scalar: bool  # a number here, a vector of one in PyTorch
@@ -60,7 +61,7 @@ class Slot(NamedTuple):
 
     def to_torch(self, leaf: np.ndarray) -> np.ndarray:
         """The PyTorch tensor, from the whole Flax leaf."""
-        entry = leaf if self.index is None else leaf[self.index]
+        entry = leaf if self.place is None else leaf[self.place]
         entry = entry if self.rows is None else entry[np.array(self.rows)]
         return np.ascontiguousarray(entry[None] if self.scalar else entry.T if self.transpose else entry)
 
@@ -68,7 +69,7 @@ class Slot(NamedTuple):
 @lru_cache(maxsize=16)
 def slots(architecture: Architecture) -> tuple[Slot, ...]:
     """Every tensor of a model, in the order of its Flax tree."""
-    tree = flatten_dict(jax.eval_shape(architecture.initialise))
+    tree = cast(dict[tuple[str, ...], Array], flatten_dict(jax.eval_shape(architecture.initialise)))
     batch_norms = {path[1:-1] for path in tree if path[0] == "batch_stats"}
     table = [(_pattern(flax), torch) for flax, torch in TABLES[architecture.config.name].items()]
     found: list[Slot] = []

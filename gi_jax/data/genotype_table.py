@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 
 import numpy as np
@@ -31,8 +31,8 @@ class GenotypeTable:
 
     def take(self, rows: np.ndarray) -> GenotypeTable:
         """The genotypes at `rows`, an index or boolean array `[M']`; studies keep their codes."""
-        arrays = {f.name: getattr(self, f.name) for f in fields(self)}
-        return GenotypeTable(**{k: v[rows] if isinstance(v, np.ndarray) else v for k, v in arrays.items()})
+        held = {f.name: getattr(self, f.name) for f in fields(self)}
+        return replace(self, **{name: x[rows] for name, x in held.items() if isinstance(x, np.ndarray)})
 
     @cached_property
     def set_ids(self) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from jax import Array
 
+from gi_jax.data.arrays import on_host
 from gi_jax.errors import GiJaxError
 
 
@@ -68,4 +69,5 @@ def padded_batch(genes: np.ndarray, num_genes: int, batch_size: int) -> Genotype
     filled = np.full((batch_size, genes.shape[1]), num_genes, np.int32)
     filled[: len(genes)] = genes
     sizes = (filled < num_genes).sum(axis=1, dtype=np.int32)
-    return GenotypeBatch(filled, sizes, np.arange(batch_size) < len(genes))
+    valid = np.arange(batch_size) < len(genes)
+    return GenotypeBatch(on_host(filled), on_host(sizes), on_host(valid))

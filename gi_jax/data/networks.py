@@ -9,6 +9,7 @@ import numpy as np
 from flax import struct
 from jax import Array
 
+from gi_jax.data.arrays import on_host
 from gi_jax.errors import GiJaxError
 
 
@@ -92,14 +93,14 @@ def compressed_rows(senders: np.ndarray, receivers: np.ndarray, num_genes: int) 
     position = np.empty(senders.size, np.int32)  # of every given edge among the rows' entries
     position[by_receiver] = np.arange(senders.size, dtype=np.int32)
     return Adjacency(
-        indptr=_row_starts(receivers, num_genes),
-        senders=senders[by_receiver],
-        receivers=receivers[by_receiver],
-        indptr_t=_row_starts(senders, num_genes),
-        senders_t=senders[by_sender],
-        receivers_t=receivers[by_sender],
-        order_t=position[by_sender],
-        multiplicity=_multiplicity(senders[by_receiver], receivers[by_receiver]),
+        indptr=on_host(_row_starts(receivers, num_genes)),
+        senders=on_host(senders[by_receiver]),
+        receivers=on_host(receivers[by_receiver]),
+        indptr_t=on_host(_row_starts(senders, num_genes)),
+        senders_t=on_host(senders[by_sender]),
+        receivers_t=on_host(receivers[by_sender]),
+        order_t=on_host(position[by_sender]),
+        multiplicity=on_host(_multiplicity(senders[by_receiver], receivers[by_receiver])),
     )
 
 
@@ -123,7 +124,8 @@ def cell_graph(edges: Mapping[str, np.ndarray], num_genes: int) -> CellGraph:
     chosen afterwards by `gi_jax.ops.spmm.with_backend`.
     """
     networks = tuple(compressed_rows(e[0], e[1], num_genes) for e in edges.values())
-    return CellGraph(networks, _affected(networks, num_genes), names=tuple(edges), num_genes=num_genes)
+    affected = on_host(_affected(networks, num_genes))
+    return CellGraph(networks, affected, names=tuple(edges), num_genes=num_genes)
 
 
 def _affected(networks: tuple[Adjacency, ...], num_genes: int) -> np.ndarray:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import zlib
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -64,8 +65,9 @@ def load_split(path: str | Path) -> Split:
     # A cut file is whatever zip makes of it.
     except (OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error, NotImplementedError) as error:
         raise GiJaxError(f"{path}: is not a saved split ({error}); write it anew with `Split.save`") from None
-    scalars = {name: value.item() if value.ndim == 0 else value for name, value in values.items()}
-    return Split(**scalars | {"fractions": tuple(values["fractions"].tolist())})
+    held: dict[str, Any] = {name: x.item() if x.ndim == 0 else x for name, x in values.items()}
+    held["fractions"] = tuple(values["fractions"].tolist())
+    return Split(**held)
 
 
 def split_genotypes(
@@ -90,11 +92,12 @@ def split_genotypes(
     Raises:
       GiJaxError: an unknown kind, fractions that do not add up to 1, or an empty part.
     """
-    fractions = tuple(map(float, fractions))
-    if len(fractions) != 3 or min(fractions) <= 0 or abs(sum(fractions) - 1) > 1e-6:
+    shares = tuple(map(float, fractions))
+    if len(shares) != 3 or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
         raise GiJaxError(
-            f"the split fractions are {fractions}, expected three positive numbers that add up to 1"
+            f"the split fractions are {shares}, expected three positive numbers that add up to 1"
         )
+    of_train, of_val, of_test = shares
     units, num_units = _units(table, kind, seed)
     share = (
         np.ones(num_units)
@@ -102,10 +105,10 @@ def split_genotypes(
         else np.bincount(units.min(axis=1), minlength=num_units)
     )
     reached = np.cumsum(share) / share.sum()
-    num_test, num_val = np.searchsorted(reached, [fractions[2], fractions[2] + fractions[1]]) + 1
+    num_test, num_val = np.searchsorted(reached, [of_test, of_test + of_val]) + 1
     position = np.arange(num_units)
     drawn = np.where(position < num_test, TEST, np.where(position < num_val, VAL, TRAIN))
-    return _split(table, kind, seed, fractions, units, drawn)
+    return _split(table, kind, seed, (of_train, of_val, of_test), units, drawn)
 
 
 def k_fold_splits(table: GenotypeTable, kind: str, *, seed: int, folds: int) -> list[Split]:
@@ -149,7 +152,12 @@ def _units(table: GenotypeTable, kind: str, seed: int) -> tuple[np.ndarray, int]
 
 
 def _split(
-    table: GenotypeTable, kind: str, seed: int, fractions: tuple, units: np.ndarray, drawn: np.ndarray
+    table: GenotypeTable,
+    kind: str,
+    seed: int,
+    fractions: tuple[float, float, float],
+    units: np.ndarray,
+    drawn: np.ndarray,
 ) -> Split:
     """Gives each genotype its part from the parts `drawn` `[num_units]` for its units."""
     parts = drawn[units]  # [M, 1 or S]
@@ -162,11 +170,11 @@ def _split(
             taken = np.unique(pairs[part == stricter])
             shared = (np.isin(pairs, taken) & (pairs >= 0)).any(axis=1)
             part = np.where(shared & (part < stricter), LEFT_OUT, part)
-    rows = [np.flatnonzero(part == p) for p in (TRAIN, VAL, TEST, LEFT_OUT)]
-    for name, found in zip(("training", "validation", "test"), rows, strict=False):
+    train, val, test, left_out = (np.flatnonzero(part == p) for p in (TRAIN, VAL, TEST, LEFT_OUT))
+    for name, found in (("training", train), ("validation", val), ("test", test)):
         if not len(found):
             raise GiJaxError(
                 f"the {kind} split of {len(table):,} genotypes leaves the {name} part empty; change the "
                 f"fractions, take a milder kind ({', '.join(KINDS)}) or more genotypes"
             )
-    return Split(*rows, kind, seed, fractions, table.fingerprint)
+    return Split(train, val, test, left_out, kind, seed, fractions, table.fingerprint)

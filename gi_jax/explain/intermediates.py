@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -64,7 +64,9 @@ def _networks(
     variables: Mapping[str, Any], graph: CellGraph, *, model: nn.Module
 ) -> tuple[tuple[Array, ...], tuple[Array, ...]]:
     wildtype = genotype_batch([[]], graph.num_genes)
-    output, collected = model.apply(variables, graph, wildtype, mutable=["intermediates"])
+    output, collected = cast(
+        tuple[Any, Mapping[str, Any]], model.apply(variables, graph, wildtype, mutable=["intermediates"])
+    )
     if isinstance(output, DangoOutput):
         return (output.network_weights[..., 0].T,), ()
     layers = [collected["intermediates"][f"convs_{layer}"] for layer in range(model.config.num_layers)]

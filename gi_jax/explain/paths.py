@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +15,7 @@ from jax import Array
 from gi_jax.data.genotypes import GenotypeBatch
 from gi_jax.data.networks import CellGraph
 from gi_jax.models.neural.forward import TableForward
+from gi_jax.models.neural.gene_interaction_dango import GeneInteractionOutput
 from gi_jax.ops.changed_rows import Capacity
 
 
@@ -32,7 +33,8 @@ def forward_paths(forward: TableForward, variables: Mapping[str, Any]) -> Paths:
     options = {"model": forward.model, "capacity": forward.capacity}
     parts = [_paths(variables, forward.graph, batch, **options) for batch in forward.batches]
     *of_genotypes, (z_w, *_) = zip(*jax.device_get(parts), strict=True)
-    return Paths(*(np.concatenate(part)[: forward.size] for part in of_genotypes), z_w)
+    interaction, weight, z_p = (np.concatenate(part)[: forward.size] for part in of_genotypes)
+    return Paths(interaction, weight, z_p, z_w)
 
 
 @partial(jax.jit, static_argnames=("model", "capacity"))
@@ -44,6 +46,6 @@ def _paths(
     model: nn.Module,
     capacity: Capacity | None,
 ) -> tuple[Array, Array, Array, Array]:
-    output = model.apply(variables, graph, batch, capacity=capacity)
+    output = cast(GeneInteractionOutput, model.apply(variables, graph, batch, capacity=capacity))
     both = [x for x in (output.global_interaction, output.local_interaction) if x is not None]
     return jnp.concatenate(both, axis=1), output.gate_weights, output.z_p, output.z_w

@@ -14,7 +14,8 @@ class RingBuffer(NamedTuple):
 
     rows: dict[str, Array]  # name -> [size, ...]
     pointer: Array  # [] int32, the slot of the next row
-    count: Array  # [] int32, filled slots, at most size
+    # A checkpoint knows this array by its name; nobody counts the entries of the tuple.
+    count: Array  # pyright: ignore[reportIncompatibleMethodOverride] # [] int32, filled slots, at most size
 
     @property
     def size(self) -> int:

@@ -75,8 +75,8 @@ def mean_reconstruction_loss(
     """
     parts = zip(names, *map(jnp.unstack, (embeddings, weight, bias)), strict=True)
     losses = [
-        reconstruction_loss(*own, graph[name], zero_weights.get(name, 1.0))
-        for name, *own in parts
+        reconstruction_loss(own, w, b, graph[name], zero_weights.get(name, 1.0))
+        for name, own, w, b in parts
         if name in graph
     ]
     return sum(losses, jnp.zeros((), embeddings.dtype)) / max(len(losses), 1)

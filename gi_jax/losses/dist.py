@@ -49,8 +49,8 @@ def dist(
     per_output = jax.vmap(partial(_dist, bandwidth=bandwidth), in_axes=(1, 1, 1, None))(
         predictions, targets, labelled(targets, valid), valid
     )  # [D]
-    weights = normalised_weights(weights, per_output.shape[0], per_output.dtype)
-    return jnp.sum(per_output * weights), per_output
+    each = normalised_weights(weights, per_output.shape[0], per_output.dtype)
+    return jnp.sum(per_output * each), per_output
 
 
 def _dist(predictions: Array, targets: Array, present: Array, valid: Array, *, bandwidth: float) -> Array:

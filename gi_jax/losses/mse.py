@@ -49,9 +49,9 @@ def mean_over_outputs(per_output: Array, present: Array, weights: Weights) -> Ar
       present: `[B, D]` bool, the labelled entries.
       weights: one per output dimension, equal if None.
     """
-    weights = normalised_weights(weights, per_output.shape[0], per_output.dtype)
-    weights = weights * jnp.any(present, axis=0)
-    return jnp.sum(per_output * weights) / jnp.maximum(jnp.sum(weights), 1e-8)
+    each = normalised_weights(weights, per_output.shape[0], per_output.dtype)
+    counted = each * jnp.any(present, axis=0)
+    return jnp.sum(per_output * counted) / jnp.maximum(jnp.sum(counted), 1e-8)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,5 +27,5 @@ def broadcast_weights(weights: Weights, num_outputs: int, dtype: DTypeLike) -> n
 
 def normalised_weights(weights: Weights, num_outputs: int, dtype: DTypeLike) -> np.ndarray:
     """`broadcast_weights` divided by their sum, `[D]`."""
-    weights = broadcast_weights(weights, num_outputs, np.float64)
-    return (weights / weights.sum()).astype(dtype)
+    given = broadcast_weights(weights, num_outputs, np.float64)
+    return (given / given.sum()).astype(dtype)

@@ -46,5 +46,5 @@ def wasserstein(
     per_output = jnp.where(jnp.sum(present, axis=0) > 1, per_output, 0.0)
     if weights is None:
         return jnp.mean(per_output), per_output
-    weights = broadcast_weights(weights, per_output.shape[0], per_output.dtype)
-    return jnp.sum(per_output * weights), per_output
+    each = broadcast_weights(weights, per_output.shape[0], per_output.dtype)
+    return jnp.sum(per_output * each), per_output

@@ -6,6 +6,7 @@ import json
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -57,7 +58,7 @@ def with_measured_backends(
         networks.append(prepared(network, choice))
     if found:
         _write(memory, {**known, **found})
-    return graph.replace(networks=tuple(networks))
+    return replace(graph, networks=tuple(networks))
 
 
 def fastest(

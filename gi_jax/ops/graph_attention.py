@@ -69,17 +69,17 @@ def _attend(
     messages = sender[j]  # [E, A, D]
     logits = jnp.where(kept[:, None], _logits(messages + receiver[i], attention), -jnp.inf)  # [E, A]
     top = segment_max(lax.stop_gradient(logits), i, n, indices_are_sorted=True)  # [N, A]
-    if self_loops:
-        own = _logits(sender + receiver, attention)  # [N, A]
+    own = _logits(sender + receiver, attention) if self_loops else None  # [N, A]
+    if own is not None:
         top = jnp.maximum(top, lax.stop_gradient(own))
     top = jnp.where(jnp.isfinite(top), top, 0)  # a gene without a kept edge
     weight = jnp.exp(logits - top[i])  # [E, A], 0 for a masked edge
     total = segment_sum(weight, i, n, indices_are_sorted=True)  # [N, A]
     out = segment_sum(weight[..., None] * messages, i, n, indices_are_sorted=True)  # [N, A, D]
-    if self_loops:
-        own = jnp.exp(own - top)
-        total += own
-        out += own[..., None] * sender
+    if own is not None:
+        of_loop = jnp.exp(own - top)
+        total += of_loop
+        out += of_loop[..., None] * sender
     return out / jnp.where(total > 0, total, 1)[..., None]
 
 

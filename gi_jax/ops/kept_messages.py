@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import reduce
 
 import jax
 import jax.numpy as jnp
@@ -67,8 +68,8 @@ def _edge_by_edge(change: BatchChange, networks: Sequence[Adjacency], x: Array) 
         deleted = change.genes.at[genotypes.at[places].get(mode="clip")].get(mode="clip")  # [K, S]
 
         def in_own_network(read: Callable[[Adjacency], Array]) -> Array:
-            each = [jnp.where(network == g, read(own), 0) for g, own in enumerate(networks) if own.num_edges]
-            return sum(each)
+            each = (jnp.where(network == g, read(own), 0) for g, own in enumerate(networks) if own.num_edges)
+            return reduce(jnp.add, each)
 
         start = in_own_network(lambda own: own.indptr[gene])
         end = in_own_network(lambda own: own.indptr[gene + 1])

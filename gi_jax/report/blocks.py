@@ -6,7 +6,7 @@ import base64
 import io
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -77,7 +77,7 @@ def scaled(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.4g}".replace("-", "−")
 
 
-def aligned(values: Sequence[float]) -> list[str]:
+def aligned(values: Iterable[float]) -> list[str]:
     """Numbers of one unit with equally many decimals: four significant digits for the largest."""
     largest = max((abs(value) for value in values if value and math.isfinite(value)), default=1.0)
     decimals = min(max(3 - math.floor(math.log10(largest)), 0), 8)

@@ -36,7 +36,12 @@ def pearson_intervals(
         with np.errstate(invalid="ignore", divide="ignore"):
             found.append(np.where(product > 0, (mean_py - mean_p * mean_y) / np.sqrt(product), math.nan))
     drawn = np.array(found)  # [RESAMPLES, models]
-    return {
-        name: tuple(np.nanquantile(column, [0.025, 0.975])) if np.isfinite(column).any() else (math.nan,) * 2
-        for name, column in zip(predictions, drawn.T, strict=True)
-    }
+    return {name: _interval(column) for name, column in zip(predictions, drawn.T, strict=True)}
+
+
+def _interval(drawn: np.ndarray) -> tuple[float, float]:
+    """The middle 95 % of what was drawn."""
+    if not np.isfinite(drawn).any():
+        return math.nan, math.nan
+    low, high = np.nanquantile(drawn, [0.025, 0.975])
+    return low, high

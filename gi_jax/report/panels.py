@@ -11,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
 
 INK, TRAIN, VAL = "#222222", "#8c8c8c", "#c2410c"
 COUNTS = LinearSegmentedColormap.from_list("counts", ["#c6d9ee", "#4a90c9", "#08306b"])  # seen on white
@@ -65,7 +66,7 @@ def measured_against_predicted(
     return cells
 
 
-def pearson_by_epoch(axes: Axes, x: Sequence[float], epochs: Sequence[Mapping[str, Any]]) -> None:
+def pearson_by_epoch(axes: Axes, x: ArrayLike, epochs: Sequence[Mapping[str, Any]]) -> None:
     """Draws the training and validation correlation of `epoch` records at positions `x`."""
     for key, label, color in (("train_pearson", "training", TRAIN), ("val_pearson", "validation", VAL)):
         axes.plot(x, column(epochs, key), marker="o", markersize=3, color=color, label=label)

@@ -52,7 +52,7 @@ def predictors_section(experiment: Experiment, trained: Trained) -> Section | No
 def _histogram(weight: np.ndarray) -> Picture:
     figure = new_figure(7.5, 2.6)
     axes = figure.subplots()
-    axes.hist(weight[:, 1], bins=np.linspace(0, 1, 51), color=TRAIN)
+    axes.hist(weight[:, 1], bins=np.linspace(0, 1, 51).tolist(), color=TRAIN)
     axes.axvline(weight[:, 1].mean(), color=VAL, linewidth=1.5, label="mean")
     axes.set(xlabel="gate weight of the local predictor", ylabel="genotypes", xlim=(-0.01, 1.01))
     axes.legend(frameon=False)

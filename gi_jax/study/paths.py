@@ -40,7 +40,7 @@ def path_numbers(predictor: Predictor, table: GenotypeTable) -> dict[str, float 
     members = [_member_numbers(forward, member.variables, table.score) for member in opened]
     numbers = {}
     for name in members[0]:
-        present = [member[name] for member in members if member[name] is not None]
+        present = [number for member in members if (number := member[name]) is not None]
         numbers[name] = sum(present) / len(present) if present else None
     return numbers
 

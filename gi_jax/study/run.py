@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 from signal import Signals
+from typing import Any
 
 import jax
 from rich.console import Console
@@ -102,13 +103,13 @@ def run_cell(cell: Cell, console: Console) -> Signals | None:
     if run.evaluation is None:
         return run.stopped_by
     predictor = Predictor.load(cell.folder)
-    result = Result(
+    numbers: dict[str, Any] = {
         **on_test_split(run.evaluation.metrics[MODEL]),
         **training_numbers(cell.folder / METRICS),
-        parameters=predictor.fitted.num_parameters()["total"],
+        "parameters": predictor.fitted.num_parameters()["total"],
         **path_numbers(predictor, run.evaluation.table),
-    )
-    write_results(cell.folder, {cell.row: result})
+    }
+    write_results(cell.folder, {cell.row: Result(**numbers)})
     return None
 
 
@@ -141,8 +142,9 @@ def _fit_baselines(cell: Cell, console: Console) -> None:
         predictions[name] = baseline_scores(baseline, experiment, test)
         metrics[name] = regression_metrics(predictions[name], test.score)
         on_val = regression_metrics(baseline_scores(baseline, experiment, val), val.score)
+        on_test: dict[str, Any] = on_test_split(metrics[name])
         results[name] = Result(
-            **on_test_split(metrics[name]),
+            **on_test,
             val_pearson=finite(on_val.pearson),
             seconds=seconds,
             chosen=baseline.chosen,
