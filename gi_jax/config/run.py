@@ -9,9 +9,9 @@ from gi_jax.config.data import CellDatasetConfig, DataConfig, DataModuleConfig, 
 from gi_jax.config.task import RegressionTaskConfig
 from gi_jax.errors import GiJaxError
 from gi_jax.models.neural.options import ModelConfig
+from gi_jax.ops.names import AGGREGATION_BACKENDS
 
 PRECISIONS = {"32": "32", "32-true": "32", "bf16": "bf16", "bf16-mixed": "bf16"}
-AGGREGATION_BACKENDS = ("auto", "bcsr", "segment", "dense")
 ALL_DEVICES = ("all", "auto", "-1", -1)  # the last three as Lightning has it
 
 
