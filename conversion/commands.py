@@ -10,7 +10,7 @@ import typer
 
 from conversion.convert import convert as convert_model
 from conversion.golden import GoldenCase, Weights, read_meta
-from conversion.resolve import read_stated
+from conversion.resolve import read_config
 from conversion.verify import ArrayResult, first_difference, verify_case
 from gi_jax.checks import one_of
 from gi_jax.errors import GiJaxError
@@ -64,9 +64,9 @@ def convert(
     else:
         options = {"genes": genes, "overrides": overrides or ()}
         if config is not None:
-            options["stated"] = read_stated(config)
+            options["written"] = read_config(config)
         elif verify is not None:  # a recorded case names the constructor's arguments
-            options["stated"] = GoldenCase.load(verify).stated
+            options["written"] = GoldenCase.load(verify).written
     result = convert_model(source, target, **options)
     for note in result.notes:
         CONSOLE.print(note)
