@@ -55,7 +55,7 @@ def convert(
     """
     from conversion.convert import convert as convert_model
     from conversion.golden import GoldenCase, read_meta
-    from conversion.resolve import read_stated
+    from conversion.resolve import read_config
 
     check_devices()
     if source.is_dir():
@@ -67,9 +67,9 @@ def convert(
     else:
         options = {"genes": genes, "overrides": overrides or ()}
         if config is not None:
-            options["stated"] = read_stated(config)
+            options["written"] = read_config(config)
         elif verify is not None:  # a recorded case names the constructor's arguments
-            options["stated"] = GoldenCase.load(verify).stated
+            options["written"] = GoldenCase.load(verify).written
     result = convert_model(source, target, **options)
     for note in result.notes:
         CONSOLE.print(note)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from conversion.architecture import Architecture
 from conversion.golden import Weights
-from conversion.resolve import Stated, resolve
+from conversion.resolve import WrittenConfig, resolve
 from conversion.state_dict_files import SUFFIXES, check_target, read_state_dict, write_state_dict
 from conversion.to_flax import step_counters, to_flax
 from conversion.to_torch import to_torch
@@ -35,14 +35,14 @@ def torch_to_folder(
     source: Path,
     folder: Path,
     *,
-    stated: Stated | None = None,
+    written: WrittenConfig | None = None,
     genes: Path | None = None,
     overrides: Sequence[str] = (),
 ) -> Conversion:
     """Writes a model folder from a `.safetensors`, `.pt`, `.pth` or Lightning `.ckpt` file.
 
     Args:
-      stated, overrides: see `resolve`.
+      written, overrides: see `resolve`.
       genes: gene list in the order of the checkpoint's gene ids, which a checkpoint does not hold.
 
     Raises:
@@ -52,7 +52,7 @@ def torch_to_folder(
         raise GiJaxError(f"{folder}: exists and is not an empty folder; choose another name")
     check_folder(folder)
     file = read_state_dict(source)
-    config, architecture, unused = resolve(file.tensors, stated, overrides)
+    config, architecture, unused = resolve(file.tensors, written, overrides)
     variables = to_flax(file.tensors, architecture)
     gene_list, notes = _genes(genes, architecture.gene_num)
     if file.prefix:
@@ -61,9 +61,9 @@ def torch_to_folder(
         notes.append(f"the weights were taken from `{file.place}` of the file")
     if file.others:
         notes.append(f"beside the model and not converted: {', '.join(file.others)}")
-    if stated and unused:
-        notes.append(f"{stated.source}: without meaning here and not used: {', '.join(unused)}")
-    if stated and config.transforms.labels.strategy != "identity":
+    if written and unused:
+        notes.append(f"{written.source}: without meaning here and not used: {', '.join(unused)}")
+    if written and config.transforms.labels.strategy != "identity":
         notes.append(
             "a checkpoint does not hold the scale of its labels: predictions come out as the model's own, "
             "unscaled; write center and scale into labels.json if you have them"

@@ -18,7 +18,7 @@ from safetensors.numpy import load_file
 
 from conversion.architecture import Architecture, architecture_from_kwargs, with_edge_form
 from conversion.golden_outputs import NAMED_OUTPUTS
-from conversion.resolve import Stated
+from conversion.resolve import WrittenConfig
 from conversion.to_flax import to_flax
 from conversion.to_torch import named_tensors
 from conversion.torch_keys import slots
@@ -84,10 +84,12 @@ class GoldenCase:
         return with_edge_form(architecture, self.state_dict)
 
     @property
-    def stated(self) -> Stated:
+    def written(self) -> WrittenConfig:
         """The architecture as a configuration file."""
         networks = CellDatasetConfig(graphs=self.architecture.graph_names)
-        return Stated(to_yaml(RunConfig(model=self.architecture.config, cell_dataset=networks)), "case.json")
+        return WrittenConfig(
+            to_yaml(RunConfig(model=self.architecture.config, cell_dataset=networks)), "case.json"
+        )
 
     @cached_property
     def graph(self) -> CellGraph:

@@ -18,8 +18,8 @@ Values = dict[str, Any]
 class Inference(NamedTuple):
     """Settings by dotted key of the configuration, such as `model.num_layers`."""
 
-    told: Values  # read off the state dict
-    open: tuple[str, ...]  # not in it, and of influence on the numbers
+    inferred: Values  # read off the state dict
+    undecided: tuple[str, ...]  # not in it, and of influence on the numbers
     gene_num: int
     graph_names: tuple[str, ...]  # in the order in which the original visits them
 
@@ -44,7 +44,7 @@ def infer(state_dict: Mapping[str, np.ndarray]) -> Inference:
     gene_num, channels = state_dict["gene_embedding.weight"].shape
     names = list(dict.fromkeys(match["name"] or match["mangled"] for match in convs))
     eager = "gene_interaction_predictor.attention.beta" in state_dict
-    told: Values = {
+    inferred: Values = {
         "model.kind": "eager_v1" if eager else "gene_interaction_dango",
         "model.hidden_channels": channels,
         "model.num_layers": 1 + max(int(match["layer"]) for match in convs),
@@ -52,16 +52,16 @@ def infer(state_dict: Mapping[str, np.ndarray]) -> Inference:
     unknown = ["model.activation"]
     kind = _norm_kind(state_dict, "preprocessor.mlp.1")
     if kind:
-        told["model.norm"] = kind
+        inferred["model.norm"] = kind
     else:
         unknown.append("model.norm")
     parts = [_convolution(state_dict, convs[0].string[: convs[0].start("rest")], channels)]
     if not eager:
         parts += [_aggregation(state_dict), _local_predictor(state_dict)]
     for settings, missing in parts:
-        told |= settings
+        inferred |= settings
         unknown += missing
-    return Inference(told, tuple(unknown), gene_num, tuple(names if eager else sorted(names)))
+    return Inference(inferred, tuple(unknown), gene_num, tuple(names if eager else sorted(names)))
 
 
 def _infer_dango(state_dict: Mapping[str, np.ndarray]) -> Inference:
@@ -69,8 +69,8 @@ def _infer_dango(state_dict: Mapping[str, np.ndarray]) -> Inference:
     names = [
         m[1] for key in state_dict if (m := re.match(r"pretrain_model\.recon_layers\.(.+)\.weight", key))
     ]
-    told = {"model.kind": "dango", "model.hidden_channels": channels}
-    return Inference(told, ("model.local_predictor_config.num_heads",), gene_num, tuple(names))
+    inferred = {"model.kind": "dango", "model.hidden_channels": channels}
+    return Inference(inferred, ("model.local_predictor_config.num_heads",), gene_num, tuple(names))
 
 
 def _convolution(
@@ -101,15 +101,15 @@ def _aggregation(state_dict: Mapping[str, np.ndarray]) -> tuple[Values, list[str
         return {}, [method]  # a sum and a mean have no parameters
     pair = next(key for key in state_dict if key.startswith(f"{prefix}.interaction_mlps."))
     pair = re.escape(re.sub(r"\.\d+\.(weight|bias)$", "", pair))
-    told = {
+    inferred = {
         method: "pairwise_interaction",
         f"{config}.pairwise_num_layers": _count(state_dict, rf"{pair}\.\d+\.weight"),
         f"{config}.pairwise_hidden_dim": state_dict[f"{prefix}.pair_scorer.0.weight"].shape[0],
     }
     kind = _norm_kind(state_dict, f"{prefix}.norm")
     if kind is None:
-        return told, [f"{config}.aggregation_norm"]
-    return told | {f"{config}.aggregation_norm": kind}, []
+        return inferred, [f"{config}.aggregation_norm"]
+    return inferred | {f"{config}.aggregation_norm": kind}, []
 
 
 def _local_predictor(state_dict: Mapping[str, np.ndarray]) -> tuple[Values, list[str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from jax.typing import DTypeLike
 from conversion.golden import Arrays, read_recorded
 from gi_jax.errors import GiJaxError
 from gi_jax.files import read_text
-from gi_jax.losses import Loss, MleDistSupCR, MleState, MleWassSupCR, log_cosh, make_loss
+from gi_jax.losses import Loss, LossInputs, MleDistSupCR, MleState, MleWassSupCR, log_cosh, make_loss
+from gi_jax.losses.buffer import RingBuffer
 from gi_jax.losses.mle_supcr import MleSupCR
 
 LOSS_NAMES = {
@@ -59,6 +61,7 @@ def replay_loss_case(case_dir: str | Path, dtype: DTypeLike = np.float64) -> dic
         if case["loss"] == "LogCoshLoss":
             return _replay_log_cosh(case, inputs, dtype)
         loss = make_loss(LOSS_NAMES[case["loss"]], **case["kwargs"])
+        loss = _with_recorded_draws(loss) if isinstance(loss, MleSupCR) else loss
         return _replay(loss, case, inputs, recorded, dtype)
 
 
@@ -73,6 +76,16 @@ def _replay_log_cosh(case: dict[str, Any], inputs: Arrays, dtype: DTypeLike) -> 
         gradient, losses = step(*(jnp.asarray(inputs[f"{x}_{s}"], dtype) for x in ("predictions", "targets")))
         arrays |= {f"loss_{s}": np.asarray(losses), f"grad_predictions_{s}": np.asarray(gradient)}
     return arrays
+
+
+def _with_recorded_draws(loss: MleSupCR) -> MleSupCR:
+    """The loss, taking in place of a random key the order of the buffer's slots that the original drew."""
+
+    class Recorded(type(loss)):
+        def slot_order(self, buffer: RingBuffer, key: Array) -> Array:
+            return key
+
+    return Recorded(**{field.name: getattr(loss, field.name) for field in fields(loss)})
 
 
 def _replay(
@@ -90,14 +103,14 @@ def _replay(
     slots = getattr(loss, "buffer_size", 0)
 
     @partial(jax.jit, compiler_options=COMPILE_QUICKLY)
-    def step(state: Any, batch: tuple[Array, ...], epoch: Array, permutation: Array) -> tuple[Any, ...]:
+    def step(state: Any, given: LossInputs) -> tuple[Any, ...]:
         def value(predictions: Array, z_p: Array) -> tuple[Array, Any]:
-            total, after, terms = loss.apply(
-                state, predictions, batch[1], z_p, batch[3], epoch=epoch, permutation=permutation
-            )
+            inputs = given._replace(predictions=predictions, z_p=z_p)
+            total, after, terms = loss.apply(state, inputs)
             return total, (after, terms)
 
-        (total, (after, terms)), grads = jax.value_and_grad(value, (0, 1), has_aux=True)(batch[0], batch[2])
+        arguments = given.predictions, given.z_p
+        (total, (after, terms)), grads = jax.value_and_grad(value, (0, 1), has_aux=True)(*arguments)
         return total, after, terms, grads
 
     dist_rows = None
@@ -115,14 +128,14 @@ def _replay(
         ]
         drawn = recorded[f"randperm_{s}_0"] if f"randperm_{s}_0" in recorded else np.arange(0)
         permutation = np.concatenate([drawn, np.arange(drawn.size, slots)]).astype(np.int32)
-        call = ((*batch, np.arange(rows) < count), jnp.int32(epoch), jnp.asarray(permutation))
+        given = LossInputs(*batch, np.arange(rows) < count, jnp.asarray(permutation), jnp.int32(epoch))
         before = state
-        total, state, terms, grads = step(before, *call)
+        total, state, terms, grads = step(before, given)
         arrays[f"loss_{s}"] = total
         arrays |= {f"{name}_{s}": value for name, value in _logged(loss, state, terms).items()}
         gradient = np.asarray(grads[0][:count])
         if dist_rows is not None:
-            gradient = _settle_ties(gradient, recorded[f"grad_predictions_{s}"], dist_rows(before, *call))
+            gradient = _settle_ties(gradient, recorded[f"grad_predictions_{s}"], dist_rows(before, given))
         arrays[f"grad_predictions_{s}"] = gradient
         if has_embeddings:
             arrays[f"grad_z_P_{s}"] = grads[1][:count]
@@ -135,14 +148,9 @@ def _replay(
     return {name: np.asarray(value) for name, value in arrays.items()}
 
 
-def _dist_rows(
-    loss: MleDistSupCR, before: MleState, batch: tuple[Array, ...], epoch: Array, permutation: Array
-) -> tuple[Array, Array, Array]:
+def _dist_rows(loss: MleDistSupCR, before: MleState, given: LossInputs) -> tuple[Array, Array, Array]:
     """Predictions that the distribution term sees, its gradient in each, `[M, D]`, and which count, `[M]`."""
-    predictions, targets, _, valid = batch
-    buffer, rows, seen = loss.distribution_rows(
-        before.distribution, predictions, targets, valid, epoch=epoch, permutation=permutation
-    )
+    buffer, rows, seen = loss.distribution_rows(before.distribution, given)
     if buffer is not None:
         seen = seen & (buffer.count >= loss.min_samples_for_dist)
     shares = jax.grad(lambda p: loss.lambda_dist * loss.distribution_term(p, rows["targets"], seen)[0])

@@ -32,7 +32,7 @@ ORIGINAL_DEFAULTS: dict[str, Any] = {
 }
 
 
-class Stated(NamedTuple):
+class WrittenConfig(NamedTuple):
     """A configuration as text, and where it stands."""
 
     text: str  # YAML
@@ -48,7 +48,7 @@ class Resolved(NamedTuple):
 
 
 def resolve(
-    state_dict: Mapping[str, np.ndarray], stated: Stated | None = None, overrides: Sequence[str] = ()
+    state_dict: Mapping[str, np.ndarray], written: WrittenConfig | None = None, overrides: Sequence[str] = ()
 ) -> Resolved:
     """The configuration behind a PyTorch state dict.
 
@@ -57,27 +57,27 @@ def resolve(
     Norm statistics are `batch`, as the originals ship, unless stated.
 
     Args:
-      stated: a torchcell configuration, or one of this project.
+      written: a torchcell configuration, or one of this project.
       overrides: `section.key=value`.
 
     Raises:
       GiJaxError: contradictions, or settings that nobody states; all are listed.
     """
     known, overrides = infer(state_dict), as_sequence(overrides)
-    text, source = stated or Stated("{}", "the command line")
-    said = _stated(text, overrides, source)
-    _check_agreement(known, said, source)
-    silent = [key for key in known.open if key not in said]
-    if stated is None and silent:
+    text, source = written or WrittenConfig("{}", "the command line")
+    written_values = _values_by_key(text, overrides, source)
+    _check_agreement(known, written_values, source)
+    silent = [key for key in known.undecided if key not in written_values]
+    if written is None and silent:
         example = f"{silent[0]}={_yaml(ORIGINAL_DEFAULTS.get(silent[0], 'instance'))}"
         raise GiJaxError(
             f"the state dict does not tell {', '.join(silent)}; give the torchcell configuration with "
             f"--config, or add each as KEY=VALUE, such as {example}"
         )
-    settings = dict(known.told)
+    settings = dict(known.inferred)
     settings |= {key: ORIGINAL_DEFAULTS[key] for key in silent if key in ORIGINAL_DEFAULTS}
     settings["cell_dataset.graphs"] = list(known.graph_names)
-    settings["model.norm_statistics"] = said.get("model.norm_statistics") or "batch"
+    settings["model.norm_statistics"] = written_values.get("model.norm_statistics") or "batch"
     assignments = [override(key, value) for key, value in settings.items()]
     loaded = parse_config(text, [*overrides, *assignments], source)
     # A checkpoint path of the YAML is the original's own, not a folder of this project.
@@ -87,12 +87,12 @@ def resolve(
     return Resolved(config, with_edge_form(architecture, state_dict), loaded.unused)
 
 
-def read_stated(path: Path) -> Stated:
+def read_config(path: Path) -> WrittenConfig:
     """The text of a configuration file."""
-    return Stated(read_text(path), str(path))
+    return WrittenConfig(read_text(path), str(path))
 
 
-def _stated(text: str, overrides: Sequence[str], source: str) -> dict[str, Any]:
+def _values_by_key(text: str, overrides: Sequence[str], source: str) -> dict[str, Any]:
     """What is written down, by dotted key, references resolved."""
     parse_config(text, overrides, source)  # complains in the configuration's own words
     return _flat(resolve_references(merged(text, overrides, source), source))
@@ -108,8 +108,8 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     return flat
 
 
-def _check_agreement(known: Inference, stated: Mapping[str, Any], source: str) -> None:
-    channels = known.told["model.hidden_channels"]
+def _check_agreement(known: Inference, written: Mapping[str, Any], source: str) -> None:
+    channels = known.inferred["model.hidden_channels"]
     # A width of null stands for the one it is derived from.
     widths = {f"{ENCODER}.gin_hidden_dim": channels, f"{AGGREGATION}.pairwise_hidden_dim": channels // 2}
 
@@ -117,12 +117,12 @@ def _check_agreement(known: Inference, stated: Mapping[str, Any], source: str) -
         return widths[key] if value is None and key in widths else value
 
     lines = [
-        f"{key}: the state dict has {_yaml(told)}, stated is {_yaml(stated[key])}"
-        for key, told in known.told.items()
-        if key in stated and spelled_out(key, stated[key]) != spelled_out(key, told)
+        f"{key}: the state dict has {_yaml(inferred)}, stated is {_yaml(written[key])}"
+        for key, inferred in known.inferred.items()
+        if key in written and spelled_out(key, written[key]) != spelled_out(key, inferred)
     ]
-    graphs = stated.get("cell_dataset.graphs")
-    eager = known.told["model.kind"] == "eager_v1"  # whose keys name the network `physical` so
+    graphs = written.get("cell_dataset.graphs")
+    eager = known.inferred["model.kind"] == "eager_v1"  # whose keys name the network `physical` so
     names = {name.removesuffix("_interaction") if eager else name for name in known.graph_names}
     if graphs and {str(g).removesuffix("_interaction") if eager else str(g) for g in graphs} != names:
         lines.append(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gi_jax.checks import at_least, one_of
+from gi_jax.data.splits import FRACTIONS, are_fractions
 from gi_jax.data.splits import KINDS as SPLIT_KINDS
 from gi_jax.data.transforms import KINDS as LABEL_TRANSFORMS
 from gi_jax.errors import GiJaxError
@@ -40,14 +41,14 @@ class SplitConfig:
     """How genotypes are dealt to train, validation and test."""
 
     kind: str = "random"  # random | query_pair | gene_disjoint_1 | gene_disjoint_2
-    fractions: tuple[float, ...] = (0.8, 0.1, 0.1)  # train, validation, test
+    fractions: tuple[float, ...] = FRACTIONS  # train, validation, test
     seed: int = 0
     folds: int | None = None  # k-fold instead of fractions
     fold: int = 0
 
     def __post_init__(self) -> None:
         one_of("data.split.kind", self.kind, SPLIT_KINDS)
-        if len(self.fractions) != 3 or min(self.fractions) <= 0 or abs(sum(self.fractions) - 1) > 1e-6:
+        if not are_fractions(self.fractions):
             raise GiJaxError(
                 f"data.split.fractions is {list(self.fractions)}, expected three positive numbers for train, "
                 "validation and test that add up to 1"

@@ -10,8 +10,8 @@ from gi_jax.config.model import ModelOptions
 from gi_jax.config.task import RegressionTaskConfig
 from gi_jax.errors import GiJaxError
 from gi_jax.models.neural.options import PRECISIONS, ModelConfig
+from gi_jax.ops.names import AGGREGATION_BACKENDS
 
-AGGREGATION_BACKENDS = ("auto", "bcsr", "segment", "dense")
 ALL_DEVICES = ("all", "auto", "-1", -1)  # the last three as Lightning has it
 
 

@@ -8,29 +8,12 @@ from dataclasses import dataclass, field, fields
 from gi_jax.checks import at_least, one_of
 from gi_jax.errors import GiJaxError
 from gi_jax.losses import LOSSES
+from gi_jax.schedules import SCHEDULES as KNOWN_SCHEDULES
+from gi_jax.schedules import schedule_options
 
 OPTIMIZERS = ("AdamW", "Adam")
-SCHEDULES = {
-    "CosineAnnealingWarmupRestarts": (
-        "first_cycle_steps",
-        "cycle_mult",
-        "max_lr",
-        "min_lr",
-        "warmup_steps",
-        "gamma",
-    ),
-    "CosineAnnealingLR": ("T_max", "eta_min"),
-    "ReduceLROnPlateau": (
-        "mode",
-        "factor",
-        "patience",
-        "threshold",
-        "threshold_mode",
-        "cooldown",
-        "min_lr",
-        "eps",
-    ),
-}
+# A configuration without a schedule has the constant one.
+SCHEDULES = {name: schedule_options(name) for name in KNOWN_SCHEDULES if name != "Constant"}
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ Whatever the kind, one set of genes lies on one side only, also when several stu
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from gi_jax.errors import GiJaxError
 from gi_jax.files import replacing
 
 KINDS = ("random", "query_pair", "gene_disjoint_1", "gene_disjoint_2")
+FRACTIONS = (0.8, 0.1, 0.1)  # of train, val, test, unless others are asked for
 TRAIN, VAL, TEST, LEFT_OUT = range(4)
 
 
@@ -70,8 +72,13 @@ def load_split(path: str | Path) -> Split:
     return Split(**held)
 
 
+def are_fractions(fractions: Sequence[float]) -> bool:
+    """Whether these are three parts of a whole, none of them empty."""
+    return len(fractions) == 3 and min(fractions) > 0 and abs(sum(fractions) - 1) <= 1e-6
+
+
 def split_genotypes(
-    table: GenotypeTable, kind: str, *, seed: int, fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
+    table: GenotypeTable, kind: str, *, seed: int, fractions: tuple[float, ...] = FRACTIONS
 ) -> Split:
     """Draws one split.
 
@@ -93,7 +100,7 @@ def split_genotypes(
       GiJaxError: an unknown kind, fractions that do not add up to 1, or an empty part.
     """
     shares = tuple(map(float, fractions))
-    if len(shares) != 3 or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
+    if not are_fractions(shares):
         raise GiJaxError(
             f"the split fractions are {shares}, expected three positive numbers that add up to 1"
         )

@@ -3,6 +3,7 @@
 from gi_jax.losses.buffer import RingBuffer
 from gi_jax.losses.dist import dist
 from gi_jax.losses.icloss import ICLoss
+from gi_jax.losses.inputs import LossInputs
 from gi_jax.losses.log_cosh import LogCosh, log_cosh
 from gi_jax.losses.loss import LOSSES, Loss, LossState, make_loss
 from gi_jax.losses.mle_dist_supcr import MleDistSupCR
@@ -20,6 +21,7 @@ __all__ = [
     "ICLoss",
     "LogCosh",
     "Loss",
+    "LossInputs",
     "LossState",
     "MleDistSupCR",
     "MleState",

@@ -52,11 +52,11 @@ def draw_permutation(buffer: RingBuffer, key: Array) -> Array:
     return jnp.argsort(lottery)
 
 
-def beside(
+def batch_and_past(
     buffer: RingBuffer,
     rows: dict[str, Array],
     valid: Array,
-    permutation: Array | None = None,
+    order: Array | None = None,
     draws: Array | None = None,
 ) -> tuple[dict[str, Array], Array]:
     """The current batch followed by buffer rows, and which of them all count.
@@ -64,15 +64,15 @@ def beside(
     Args:
       rows: `name -> [B, ...]`, the names of the buffer.
       valid: `[B]` bool.
-      permutation: `[size]`, an order of the slots with the filled ones first; slot order if None.
+      order: `[size]`, an order of the slots with the filled ones first; slot order if None.
       draws: number of buffer rows that count, in that order; all filled ones if None.
 
     Returns:
       `name -> [B + size, ...]` and a mask `[B + size]`.
     """
     past = buffer.rows
-    if permutation is not None:
-        past = {name: old[permutation] for name, old in past.items()}
+    if order is not None:
+        past = {name: old[order] for name, old in past.items()}
     draws = buffer.count if draws is None else jnp.minimum(draws, buffer.count)
     together = {name: jnp.concatenate([rows[name], past[name]]) for name in past}
     return together, jnp.concatenate([valid, jnp.arange(buffer.size) < draws])

@@ -9,6 +9,7 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from gi_jax.losses.dist import dist
+from gi_jax.losses.inputs import LossInputs
 from gi_jax.losses.mse import mse
 from gi_jax.losses.output_weights import Weights
 from gi_jax.losses.supcr import supcr
@@ -33,22 +34,13 @@ class ICLoss:
         """Nothing to remember."""
         return ()
 
-    def apply(
-        self,
-        state: tuple[()],
-        predictions: Array,
-        targets: Array,
-        z_p: Array,
-        valid: Array | None = None,
-        key: Array | None = None,
-        epoch: Array | int = 0,
-        permutation: Array | None = None,
-    ) -> tuple[Array, tuple[()], dict[str, Array]]:
+    def apply(self, state: tuple[()], inputs: LossInputs) -> tuple[Array, tuple[()], dict[str, Array]]:
         """See `gi_jax.losses.Loss.apply`."""
+        rows = inputs.predictions, inputs.targets, inputs.valid
         values = {
-            "mse": mse(predictions, targets, valid, weights=self.weights),
-            "dist": dist(predictions, targets, valid, weights=self.weights),
-            "supcr": supcr(z_p, targets, valid, weights=self.weights),
+            "mse": mse(*rows, weights=self.weights),
+            "dist": dist(*rows, weights=self.weights),
+            "supcr": supcr(inputs.z_p, inputs.targets, inputs.valid, weights=self.weights),
         }
         lambdas = {"mse": 1.0, "dist": self.lambda_dist, "supcr": self.lambda_supcr}
         loss, terms = weighted_sum(values, lambdas)

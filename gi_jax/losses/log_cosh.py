@@ -10,6 +10,7 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from gi_jax.errors import GiJaxError
+from gi_jax.losses.inputs import LossInputs
 
 REDUCTIONS = ("mean", "sum", "none")
 
@@ -77,16 +78,7 @@ class LogCosh:
         """Nothing to remember."""
         return ()
 
-    def apply(
-        self,
-        state: tuple[()],
-        predictions: Array,
-        targets: Array,
-        z_p: Array | None = None,
-        valid: Array | None = None,
-        key: Array | None = None,
-        epoch: Array | int = 0,
-        permutation: Array | None = None,
-    ) -> tuple[Array, tuple[()], dict[str, Array]]:
+    def apply(self, state: tuple[()], inputs: LossInputs) -> tuple[Array, tuple[()], dict[str, Array]]:
         """See `gi_jax.losses.Loss.apply`."""
-        return log_cosh(predictions, targets, valid, reduction=self.reduction), state, {}
+        rows = inputs.predictions, inputs.targets, inputs.valid
+        return log_cosh(*rows, reduction=self.reduction), state, {}

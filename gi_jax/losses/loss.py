@@ -12,6 +12,7 @@ from jax.typing import DTypeLike
 
 from gi_jax.errors import GiJaxError
 from gi_jax.losses.icloss import ICLoss
+from gi_jax.losses.inputs import LossInputs
 from gi_jax.losses.log_cosh import LogCosh
 from gi_jax.losses.mle_dist_supcr import MleDistSupCR
 from gi_jax.losses.mle_wass_supcr import MleWassSupCR
@@ -29,27 +30,8 @@ class Loss(Protocol):
     def init(self, num_outputs: int, embedding_dim: int, dtype: DTypeLike = jnp.float32) -> LossState:
         """State before the first batch, for D outputs and embeddings of H channels."""
 
-    def apply(
-        self,
-        state: LossState,
-        predictions: Array,
-        targets: Array,
-        z_p: Array,
-        valid: Array | None = None,
-        key: Array | None = None,
-        epoch: Array | int = 0,
-        permutation: Array | None = None,
-    ) -> tuple[Array, LossState, dict[str, Array]]:
+    def apply(self, state: LossState, inputs: LossInputs) -> tuple[Array, LossState, dict[str, Array]]:
         """Loss of one batch.
-
-        Args:
-          predictions, targets: `[B, D]`; NaN targets are missing (log cosh does not know missing ones).
-          z_p: `[B, H]`, embeddings for the contrastive term.
-          valid: `[B]` bool, False for padding genotypes, which count nowhere; all valid if None.
-          key: random key, for losses that draw from a buffer.
-          epoch: counted from 0, an int or an int32 scalar.
-          permutation: `[buffer_size]`, used in place of `key`: an order of the buffer's slots with the
-            filled ones first.
 
         Returns:
           The loss (a scalar), the next state, and the terms to log (without gradient).

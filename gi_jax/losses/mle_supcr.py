@@ -12,8 +12,9 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from gi_jax.errors import GiJaxError
-from gi_jax.losses.buffer import RingBuffer, beside, draw_permutation, empty_buffer, push
+from gi_jax.losses.buffer import RingBuffer, batch_and_past, draw_permutation, empty_buffer, push
 from gi_jax.losses.epoch_weights import TEMPERATURE_SCHEDULES, buffer_draws, buffer_weights, temperature_at
+from gi_jax.losses.inputs import LossInputs
 from gi_jax.losses.mse import mse
 from gi_jax.losses.output_weights import Weights
 from gi_jax.losses.supcr import supcr
@@ -25,6 +26,13 @@ class MleState(NamedTuple):
 
     distribution: RingBuffer | None  # rows `predictions`, `targets`: [size, D]
     supcr: RingBuffer | None  # rows `embeddings`: [size, H], `labels`: [size, D]
+
+
+class _Moment(NamedTuple):
+    """What depends on the epoch."""
+
+    temperature: Array  # [], of the contrastive term
+    buffer_weight: Array  # [], w; 1 without adaptive weighting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,69 +111,49 @@ class MleSupCR(ABC):
             empty_buffer(embeddings=zeros(embedding_dim), labels=zeros(num_outputs)),
         )
 
-    def apply(
-        self,
-        state: MleState,
-        predictions: Array,
-        targets: Array,
-        z_p: Array,
-        valid: Array | None = None,
-        key: Array | None = None,
-        epoch: Array | int = 0,
-        permutation: Array | None = None,
-    ) -> tuple[Array, MleState, dict[str, Array]]:
+    def apply(self, state: MleState, inputs: LossInputs) -> tuple[Array, MleState, dict[str, Array]]:
         """See `gi_jax.losses.Loss.apply`."""
-        if valid is None:
-            valid = jnp.ones(predictions.shape[0], bool)
-        dtype = predictions.dtype
-        log = {}
-        temperature = jnp.asarray(self.supcr_temperature, dtype)
-        if self.use_temp_scheduling:
-            temperature = self._temperature(jnp.asarray(epoch).astype(dtype))
-            log["temperature"] = temperature
-        buffer_weight = jnp.ones((), dtype)
-        if self.use_buffer and self.use_adaptive_weighting:
-            by_epoch = self._buffer_weights()
-            buffer_weight = jnp.asarray(by_epoch, dtype)[jnp.minimum(epoch, len(by_epoch) - 1)]
-            log["buffer_weight"] = buffer_weight
-
-        name = self.distribution_name
+        dtype, name = inputs.predictions.dtype, self.distribution_name
+        moment, log = self._at_epoch(inputs.epoch, dtype)
         lambdas = {"mse": self.lambda_mse, name: getattr(self, f"lambda_{name}"), "supcr": self.lambda_supcr}
-        off = (jnp.zeros((), dtype), jnp.zeros(targets.shape[1:], dtype))
+        off = (jnp.zeros((), dtype), jnp.zeros(inputs.targets.shape[1:], dtype))
         values = dict.fromkeys(lambdas, off)
         if lambdas["mse"] > 0:
-            values["mse"] = mse(predictions, targets, valid, weights=self.weights)
+            rows = inputs.predictions, inputs.targets, inputs.valid
+            values["mse"] = mse(*rows, weights=self.weights)
         if lambdas[name] > 0:
-            buffer, rows, seen = self.distribution_rows(
-                state.distribution, predictions, targets, valid, key, epoch, permutation
-            )
-            values[name] = self.distribution_term(**rows, valid=seen)
-            if buffer is not None:
-                values[name] = _if_filled(buffer, getattr(self, f"min_samples_for_{name}"), values[name])
-                state = state._replace(distribution=buffer)
+            values[name], buffer = self._distribution_value(state.distribution, inputs)
+            state = state._replace(distribution=buffer)
         if lambdas["supcr"] > 0:
-            buffer, rows, seen = state.supcr, {"embeddings": z_p, "labels": targets}, valid
-            if buffer is not None:
-                buffer = push(buffer, rows, valid)
-                rows, seen = beside(buffer, rows, valid)
-            value, per_output = supcr(**rows, valid=seen, temperature=temperature, weights=self.weights)
-            values["supcr"] = (value, per_output)
-            if buffer is not None:
-                faded = (value * (1.0 - buffer_weight + buffer_weight * 0.5), per_output)
-                values["supcr"] = _if_filled(buffer, self.min_samples_for_supcr, faded)
-                state = state._replace(supcr=buffer)
+            values["supcr"], buffer = self._contrastive_value(state.supcr, inputs, moment)
+            state = state._replace(supcr=buffer)
         loss, terms = weighted_sum(values, lambdas)
         return loss, state, terms | log
 
+    def _at_epoch(self, epoch: Array | int, dtype: DTypeLike) -> tuple[_Moment, dict[str, Array]]:
+        """What depends on the epoch, and what of it is logged."""
+        moment, log = _Moment(jnp.asarray(self.supcr_temperature, dtype), jnp.ones((), dtype)), {}
+        if self.use_temp_scheduling:
+            temperature = self._temperature(jnp.asarray(epoch).astype(dtype))
+            moment, log["temperature"] = moment._replace(temperature=temperature), temperature
+        if self.use_buffer and self.use_adaptive_weighting:
+            by_epoch = self._buffer_weights()
+            weight = jnp.asarray(by_epoch, dtype)[jnp.minimum(epoch, len(by_epoch) - 1)]
+            moment, log["buffer_weight"] = moment._replace(buffer_weight=weight), weight
+        return moment, log
+
+    def _distribution_value(
+        self, buffer: RingBuffer | None, inputs: LossInputs
+    ) -> tuple[tuple[Array, Array], RingBuffer | None]:
+        """The distribution term, and the buffer after this batch."""
+        buffer, rows, seen = self.distribution_rows(buffer, inputs)
+        term = self.distribution_term(**rows, valid=seen)
+        if buffer is None:
+            return term, None
+        return _if_filled(buffer, getattr(self, f"min_samples_for_{self.distribution_name}"), term), buffer
+
     def distribution_rows(
-        self,
-        buffer: RingBuffer | None,
-        predictions: Array,
-        targets: Array,
-        valid: Array,
-        key: Array | None = None,
-        epoch: Array | int = 0,
-        permutation: Array | None = None,
+        self, buffer: RingBuffer | None, inputs: LossInputs
     ) -> tuple[RingBuffer | None, dict[str, Array], Array]:
         """What the distribution term sees of the batch and the past.
 
@@ -173,17 +161,35 @@ class MleSupCR(ABC):
           The buffer after this batch, the rows (`predictions`, `targets` `[M, D]`) and which of them
           count, `[M]`; M = B + buffer size, or B without a buffer.
         """
-        rows = {"predictions": predictions, "targets": targets}
+        rows = {"predictions": inputs.predictions, "targets": inputs.targets}
         if buffer is None:
-            return None, rows, valid
-        buffer = push(buffer, rows, valid)
+            return None, rows, inputs.valid
+        buffer = push(buffer, rows, inputs.valid)
         if not self.use_adaptive_weighting:
-            return buffer, *beside(buffer, rows, valid)
+            return buffer, *batch_and_past(buffer, rows, inputs.valid)
         by_epoch = self._buffer_weights()
-        draws = jnp.asarray(buffer_draws(by_epoch, predictions.shape[0]))
-        draws = draws[jnp.minimum(epoch, len(by_epoch) - 1), jnp.sum(valid)]
-        permutation = draw_permutation(buffer, key) if permutation is None else permutation
-        return buffer, *beside(buffer, rows, valid, permutation, draws)
+        draws = jnp.asarray(buffer_draws(by_epoch, inputs.predictions.shape[0]))
+        draws = draws[jnp.minimum(inputs.epoch, len(by_epoch) - 1), jnp.sum(inputs.valid)]
+        order = self.slot_order(buffer, inputs.key)
+        return buffer, *batch_and_past(buffer, rows, inputs.valid, order, draws)
+
+    def slot_order(self, buffer: RingBuffer, key: Array) -> Array:
+        """The order in which rows are drawn from the buffer: `[size]`, filled slots first."""
+        return draw_permutation(buffer, key)
+
+    def _contrastive_value(
+        self, buffer: RingBuffer | None, inputs: LossInputs, moment: _Moment
+    ) -> tuple[tuple[Array, Array], RingBuffer | None]:
+        """The contrastive term, and the buffer after this batch."""
+        rows, seen = {"embeddings": inputs.z_p, "labels": inputs.targets}, inputs.valid
+        if buffer is not None:
+            buffer = push(buffer, rows, seen)
+            rows, seen = batch_and_past(buffer, rows, seen)
+        value, per_output = supcr(**rows, valid=seen, temperature=moment.temperature, weights=self.weights)
+        if buffer is None:
+            return (value, per_output), None
+        faded = value * (1.0 - moment.buffer_weight + moment.buffer_weight * 0.5)
+        return _if_filled(buffer, self.min_samples_for_supcr, (faded, per_output)), buffer
 
     def _temperature(self, epoch: Array) -> Array:
         first, last = self.init_temperature, self.final_temperature

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 from jax.typing import DTypeLike
 
+from gi_jax.losses.inputs import LossInputs
 from gi_jax.losses.output_weights import Weights, normalised_weights
 
 
@@ -64,17 +65,8 @@ class MSE:
         """Nothing to remember."""
         return ()
 
-    def apply(
-        self,
-        state: tuple[()],
-        predictions: Array,
-        targets: Array,
-        z_p: Array | None = None,
-        valid: Array | None = None,
-        key: Array | None = None,
-        epoch: Array | int = 0,
-        permutation: Array | None = None,
-    ) -> tuple[Array, tuple[()], dict[str, Array]]:
+    def apply(self, state: tuple[()], inputs: LossInputs) -> tuple[Array, tuple[()], dict[str, Array]]:
         """See `gi_jax.losses.Loss.apply`."""
-        loss, per_output = mse(predictions, targets, valid, weights=self.weights)
+        rows = inputs.predictions, inputs.targets, inputs.valid
+        loss, per_output = mse(*rows, weights=self.weights)
         return loss, state, {"mse_loss": loss, "mse_dim_losses": per_output}

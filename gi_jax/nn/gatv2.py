@@ -22,7 +22,7 @@ class GATv2Parameters(NamedTuple):
     bias: Array  # [G, A D], or [G, D] where heads are averaged
     projection: Linear | None
 
-    num_hidden = 0  # hidden layers of `after_messages`
+    num_hidden = 0  # layers of `after_messages` that a dropout may follow
 
     def after_messages(
         self, x: NodeStates, activation: str, rate: float, keys: list[Array | None]

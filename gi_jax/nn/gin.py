@@ -25,7 +25,7 @@ class GINParameters(NamedTuple):
 
     @property
     def num_hidden(self) -> int:
-        """Dropouts that `after_messages` has room for."""
+        """Layers of `after_messages` that a dropout may follow."""
         return len(self.layers)
 
     def after_messages(

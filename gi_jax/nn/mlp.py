@@ -6,7 +6,7 @@ parameter can serve G networks, be indexed per network and be recomputed in the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import Array
 
+from gi_jax.nn.options import Activation
 from gi_jax.ops.node_states import NodeStates
 
 
@@ -94,13 +95,13 @@ def _gelu_jvp(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Arr
     return x * cdf, (cdf + x * density) * dx
 
 
-ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "relu": jax.nn.relu,
-    "gelu": gelu,
-    "leaky_relu": partial(jax.nn.leaky_relu, negative_slope=0.01),
-    "tanh": jnp.tanh,
-    "sigmoid": jax.nn.sigmoid,
-    "silu": jax.nn.silu,
+ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {
+    Activation.RELU: jax.nn.relu,
+    Activation.GELU: gelu,
+    Activation.LEAKY_RELU: partial(jax.nn.leaky_relu, negative_slope=0.01),
+    Activation.TANH: jnp.tanh,
+    Activation.SIGMOID: jax.nn.sigmoid,
+    Activation.SILU: jax.nn.silu,
 }
 
 

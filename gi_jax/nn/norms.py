@@ -28,7 +28,7 @@ class Norm(nn.Module):
     """Declares the parameters of a norm; `stack` is `()` for one norm, `(G,)` for one per network.
 
     Args:
-      kind: layer | batch | graph | instance | pair | mean_subtraction.
+      kind: one of `gi_jax.nn.options.NORMS`.
     """
 
     kind: str

@@ -1,8 +1,22 @@
-"""Settings of the gene encoder and of the local predictor."""
+"""Names of norms and activations, and settings of the gene encoder and of the local predictor."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from enum import StrEnum
+
+NORMS = ("layer", "batch", "graph", "instance", "pair", "mean_subtraction")  # see `gi_jax.ops.norm`
+
+
+class Activation(StrEnum):
+    """Names of activations, as in a configuration; `gi_jax.nn.mlp.ACTIVATIONS` has the functions."""
+
+    RELU = "relu"
+    GELU = "gelu"
+    LEAKY_RELU = "leaky_relu"
+    TANH = "tanh"
+    SIGMOID = "sigmoid"
+    SILU = "silu"
 
 
 @dataclass(frozen=True)

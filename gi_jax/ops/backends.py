@@ -15,7 +15,8 @@ from jax import Array
 
 from gi_jax.data.networks import Adjacency, CellGraph
 from gi_jax.files import read_text, write_text
-from gi_jax.ops.spmm import BACKENDS, prepared, rule, spmm
+from gi_jax.ops.names import BACKENDS
+from gi_jax.ops.spmm import prepared, rule, spmm
 
 # Below, a product takes a few milliseconds at most and a measurement would cost more than it can save.
 WORTH_MEASURING = 20_000_000  # edges times columns

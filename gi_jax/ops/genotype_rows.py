@@ -3,8 +3,8 @@
 A genotype in template form equals a template except in its changed rows, so that its sums are the
 template's plus what changed. Where a genotype changes or deletes nearly all that a sum is made of,
 that difference is made of rounding errors. A bound finds these genotypes (or single rows, where a
-row is what was corrected), and a loop of as many turns as there are of them, mostly none, adds up
-what is there, without a subtraction.
+row is what was corrected), and a loop over them, mostly of no step, adds up what is there, without
+a subtraction.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def rows_of_genotype(columns: Array, changed: Array, row: Array, genotype: Array
 def for_each(wanted: Array, make: Callable[[Array], Array], like: Array) -> Array:
     """`make(b)` for the genotypes b that are wanted, `[B]` bool, in row b of an array `[B, ...]`; else 0.
 
-    Not differentiable. Under `jax.vmap` there are as many turns as the member with the most has.
+    Not differentiable. Under `jax.vmap` there are as many steps as the member with the most has.
 
     Args:
       like: `[B, ...]`, of the shape and dtype of the result.

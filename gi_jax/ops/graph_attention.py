@@ -10,7 +10,9 @@ from gi_jax.data.networks import Adjacency
 from gi_jax.ops.segment import segment_max, segment_sum
 
 NEGATIVE_SLOPE = 0.2
-EDGE_VALUES = 2**26  # numbers per edge array that may exist at once: 256 MiB in float32
+EDGE_VALUES = (
+    2**26
+)  # numbers per edge array that may exist at once, but for one genotype's: 256 MiB in float32
 
 
 def graph_attention(
@@ -21,7 +23,6 @@ def graph_attention(
     keep: Array,
     *,
     self_loops: bool,
-    edge_values: int = EDGE_VALUES,
 ) -> Array:
     """GATv2's attention over kept edges: a softmax over the incoming edges of each gene, per head.
 
@@ -30,7 +31,7 @@ def graph_attention(
     without a kept edge gets 0. A repeated edge counts each time.
 
     Only `s` and `r` exist per genotype; values per edge are made for as many genotypes at once as
-    `edge_values` allows, and made again in the backward pass.
+    `EDGE_VALUES` allows, and made again in the backward pass.
 
     Args:
       adjacency: one network, N genes.
@@ -38,7 +39,6 @@ def graph_attention(
       attention: `[1, A, D]`.
       keep: `[N, C]`, 1 for a kept gene, 0 for a deleted one.
       self_loops: the network's own self loops are left out, then every gene, deleted or not, gets one.
-      edge_values: numbers that an array over edges may have, at least one genotype's.
 
     Returns:
       `[N, C, A, D]`.
@@ -46,7 +46,7 @@ def graph_attention(
     Source: Brody, Alon and Yahav 2022; details as PyTorch Geometric's GATv2Conv.
     """
     _, columns, heads, width = sender.shape
-    at_once = edge_values // max(adjacency.num_edges * heads * width, 1)
+    at_once = EDGE_VALUES // max(adjacency.num_edges * heads * width, 1)
 
     @jax.checkpoint
     def attend(one: tuple[Array, Array, Array]) -> Array:

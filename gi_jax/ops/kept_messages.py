@@ -24,8 +24,8 @@ def kept_messages(
 ) -> list[Array]:
     """Sums the messages that every changed row still receives: `sum_{j kept} A[i, j] x[j]`, 0 if deleted.
 
-    All messages less the lost ones; where that would leave less than `LEFT` of them, beside what the
-    row has of its own, the kept ones are added up edge by edge.
+    All messages less the lost ones; where that would leave less than `LEFT` of them (next to the rest
+    of the row), the kept ones are added up edge by edge.
 
     Args:
       change: the changed rows of G networks, and what their genotypes delete.
@@ -38,10 +38,10 @@ def kept_messages(
       G times `[R_g, H]`.
     """
     kept, lost = [], []
-    for network, everything, beside in zip(change.networks, messages, own, strict=True):
+    for network, everything, rest in zip(change.networks, messages, own, strict=True):
         before = everything[network.rows.gene]
         after = before - lost_messages(network, x)
-        left = jax.lax.stop_gradient(jnp.abs(beside + after)).max(axis=1)
+        left = jax.lax.stop_gradient(jnp.abs(rest + after)).max(axis=1)
         too_little = left < LEFT * jax.lax.stop_gradient(jnp.abs(before)).max(axis=1)
         kept.append(after)
         lost.append(network.rows.live & ~network.rows.deleted & too_little)

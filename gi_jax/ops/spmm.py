@@ -13,11 +13,11 @@ from jax import Array
 from jax.custom_batching import custom_vmap
 from jax.experimental import sparse
 
+from gi_jax.checks import one_of
 from gi_jax.data.networks import Adjacency, CellGraph
 from gi_jax.errors import GiJaxError
+from gi_jax.ops.names import AGGREGATION_BACKENDS
 from gi_jax.ops.segment import segment_sum
-
-BACKENDS = ("bcsr", "segment", "dense")
 
 
 class SelectedNetwork(NamedTuple):
@@ -156,18 +156,16 @@ def with_backend(graph: CellGraph, backend: str | Mapping[str, str] = "auto") ->
     """
     backends = [backend] * len(graph.names) if isinstance(backend, str) else [backend[n] for n in graph.names]
     for chosen in {backend} if isinstance(backend, str) else backends:
-        if chosen not in (*BACKENDS, "auto"):
-            known = ", ".join(BACKENDS)
-            raise GiJaxError(f"aggregation backend is '{chosen}', expected one of auto, {known}")
+        one_of("aggregation backend", chosen, AGGREGATION_BACKENDS)
     networks = (prepared(a, chosen) for a, chosen in zip(graph.networks, backends, strict=True))
     return graph.replace(networks=tuple(networks))
 
 
-def rule(adjacency: Adjacency, platform: str | None = None) -> str:
+def rule(adjacency: Adjacency) -> str:
     """The backend that is usually fastest: `bcsr` on CPU; elsewhere `dense` for networks with more than 1
     edge per 512 entries of the matrix and `segment` for the rest.
     """
-    if (platform or jax.default_backend()) == "cpu":
+    if jax.default_backend() == "cpu":
         return "bcsr"
     return "dense" if adjacency.num_edges > adjacency.num_genes**2 / 512 else "segment"
 

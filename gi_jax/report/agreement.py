@@ -31,7 +31,7 @@ def in_short(evaluation: Evaluation, split: str) -> str:
 
 def baselines_section(evaluation: Evaluation) -> Section:
     """The table of the model and the baselines, with intervals."""
-    told = (
+    caption = (
         f"Every row is about the same {len(evaluation.table):,} test genotypes. Baselines are fitted to the "
         "training genotypes and choose their strength on the validation genotypes, as the model chose its "
         f"weights. The interval is the middle 95 % of {RESAMPLES} bootstrap samples of the test genotypes: "
@@ -49,7 +49,7 @@ def baselines_section(evaluation: Evaluation) -> Section:
         *errors.tolist(),
     )
     head = ("", "Pearson", "95 % interval", "Spearman", "RMSE", "MAE")
-    return Section("Model and baselines", (told, Table(head, tuple(zip(*columns, strict=True)))))
+    return Section("Model and baselines", (caption, Table(head, tuple(zip(*columns, strict=True)))))
 
 
 def scatter_section(evaluation: Evaluation) -> Section:
@@ -65,11 +65,13 @@ def scatter_section(evaluation: Evaluation) -> Section:
     low, high = shown_range(measured, predicted)
     outside = np.sum((np.minimum(measured, predicted) < low) | (np.maximum(measured, predicted) > high))
     marks = "Cells are counts of them" if cells is not None else "A point each"
-    told = (
+    caption = (
         f"The {len(measured):,} test genotypes. {marks}, measured score to the right, predicted score up; "
         "on the dashed line both agree. A cloud flatter than that line is a model that predicts less "
         f"extreme scores than there are: the standard deviation is {scaled(predicted.std())} for "
         f"predictions and {scaled(measured.std())} for measurements. {outside:,} genotypes lie outside the "
         "range shown."
     )
-    return Section("Measured against predicted", (told, picture(figure, "Measured against predicted scores")))
+    return Section(
+        "Measured against predicted", (caption, picture(figure, "Measured against predicted scores"))
+    )

@@ -28,7 +28,7 @@ def curves_section(experiment: Experiment, epochs: Records, steps: Records) -> S
         if by_pearson
         else f"the lowest validation RMSE, {scaled(rmse)} (a correlation with this split is undefined)"
     )
-    told = (
+    caption = (
         f"{last['step']:,} steps of {config.data_module.batch_size:,} genotypes in "
         f"{last['seconds'] / 60:.1f} minutes, validated {len(epochs):,} times. The dashed line marks epoch "
         f"{epochs[best]['epoch'] + 1}, whose weights are kept and evaluated here: {kept}. The loss "
@@ -38,7 +38,7 @@ def curves_section(experiment: Experiment, epochs: Records, steps: Records) -> S
         "units of the scores. A gap that widens between training and validation is overfitting."
     )
     per_epoch = num_batches(len(experiment.split.train), config.data_module.batch_size)
-    return Section("Training", (told, _curves(epochs, steps, best, per_epoch)))
+    return Section("Training", (caption, _curves(epochs, steps, best, per_epoch)))
 
 
 def _curves(epochs: Records, steps: Records, best: int, per_epoch: int) -> Picture:

@@ -27,7 +27,7 @@ def predictors_section(experiment: Experiment, trained: Trained) -> Section | No
         which = f"all {len(test):,} test genotypes"
     parts = predictor_parts(trained, sample, experiment.config.data_module.batch_size)
     table = _contributions(parts, experiment.labels(sample))
-    told = (
+    caption = (
         f"What the two predictors contribute, over {which}. A contribution is the weight times the "
         "predictor's output, in units of the transformed labels; the two add up to the prediction. The "
         "share of variance is the covariance of contribution and prediction over the variance of the "
@@ -39,14 +39,14 @@ def predictors_section(experiment: Experiment, trained: Trained) -> Section | No
             "There is no gate (combination_method: concat): the weights are fixed, and every prediction is "
             "half the global plus half the local one."
         )
-        return Section("Global and local predictor", (fixed, told, table))
+        return Section("Global and local predictor", (fixed, caption, table))
     gate = (
         "The gate weighs the global and the local prediction anew for every genotype; the two weights add "
         f"up to 1. Counted here by the weight of the local predictor: {which}. Mass at 1 means that the "
         "global predictor, the one that sees what deletions do to the networks, is ignored; mass at 0 that "
         "the local one is; a single spike that the gate treats all genotypes alike."
     )
-    return Section("Gate weights", (gate, _histogram(parts.weight), _weights(parts.weight), told, table))
+    return Section("Gate weights", (gate, _histogram(parts.weight), _weights(parts.weight), caption, table))
 
 
 def _histogram(weight: np.ndarray) -> Picture:

@@ -17,7 +17,7 @@ SHOWN = 25  # groups
 
 def residuals_section(evaluation: Evaluation) -> Section:
     """Boxes and tables of the model's errors in groups of test genotypes."""
-    told = (
+    caption = (
         f"Measured minus predicted scores of the {len(evaluation.table):,} test genotypes. A box holds the "
         "middle half, its line is the median, whiskers reach from 5 to 95 %. A box to the left of zero is "
         "a group that the model predicts too high, to the right too low; where RMSE is near the standard "
@@ -25,7 +25,7 @@ def residuals_section(evaluation: Evaluation) -> Section:
     )
     studies, sizes = by_study(evaluation.table), by_size(evaluation.table)
     shown = dict(list(studies.items())[:SHOWN])
-    blocks = [told, _boxes(evaluation, shown, "study"), _table(evaluation, shown, "study")]
+    blocks = [caption, _boxes(evaluation, shown, "study"), _table(evaluation, shown, "study")]
     if len(studies) > SHOWN:
         blocks.append(f"These are the {SHOWN} largest of {len(studies):,} studies.")
     blocks += [

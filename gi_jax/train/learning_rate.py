@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from gi_jax.config import RegressionTaskConfig
+from gi_jax.schedules import linear_warmup, make_schedule
 from gi_jax.train.progress import Progress
-from gi_jax.train.schedules import linear_warmup, make_schedule
 
 # The option that says how long a schedule takes; left out, it takes the whole run.
 _LENGTH = {"CosineAnnealingWarmupRestarts": "first_cycle_steps", "CosineAnnealingLR": "T_max"}
@@ -38,12 +38,12 @@ class LearningRate:
         return progress.schedule["lr"] * linear_warmup(progress.step, self.warmup_steps)
 
     def after_step(self, progress: Progress) -> None:
-        """To be told of every batch."""
+        """Call after every batch."""
         if self.by_step:
             progress.schedule = self.schedule.advance(progress.schedule)
 
     def after_epoch(self, progress: Progress, val_mse: float | None) -> None:
-        """To be told of every epoch, with the squared error of the validation if there was one."""
+        """Call after every epoch, with the squared error of the validation if there was one."""
         if self.on_plateau and val_mse is not None:
             progress.schedule = self.schedule.advance(progress.schedule, val_mse)
         elif not self.by_step and not self.on_plateau:

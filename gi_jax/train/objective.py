@@ -13,7 +13,7 @@ from gi_jax.config import RunConfig
 from gi_jax.data.genotypes import GenotypeBatch
 from gi_jax.data.networks import CellGraph
 from gi_jax.errors import GiJaxError
-from gi_jax.losses import LOSSES, Loss, LossState, make_loss
+from gi_jax.losses import LOSSES, Loss, LossInputs, LossState, make_loss
 from gi_jax.losses.dango import alpha_schedule, dango_loss, mean_reconstruction_loss
 
 # Zeros of these STRING channels mean little (Zhang et al. 2020); those of the others count in full.
@@ -63,9 +63,8 @@ class PredictionLoss:
         key: Array,
         epoch: Array,
     ) -> tuple[Array, LossState, dict[str, Array]]:
-        return self.loss.apply(
-            state, output.gene_interaction, labels, z_p=output.z_p, valid=batch.valid, key=key, epoch=epoch
-        )
+        inputs = LossInputs(output.gene_interaction, labels, output.z_p, batch.valid, key, epoch)
+        return self.loss.apply(state, inputs)
 
 
 @dataclass(frozen=True)

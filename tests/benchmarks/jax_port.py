@@ -17,6 +17,7 @@ from gi_jax.config import ModelConfig
 from gi_jax.nn.mlp import ACTIVATIONS
 from gi_jax.ops.norm import EPSILON
 from gi_jax.ops.segment import segment_softmax, segment_sum
+from gi_jax.ops.trees import take
 
 Params = dict[str, Any]
 
@@ -104,7 +105,7 @@ def _encode(params: Params, config: ModelConfig, x: Array, copies: Copies) -> Ar
         p = params[f"convs_{layer}"]
         outputs = []
         for g, name in enumerate(copies.senders):
-            own = jax.tree.map(lambda a: a[g], {"gin": p["gin"], "norm": p["norm"]})  # noqa: B023
+            own = take({"gin": p["gin"], "norm": p["norm"]}, g)
             hidden = _gin(own["gin"], config, x, copies, name)
             outputs.append(act(_norm(own["norm"], config.norm_statistics, hidden)))
         x = sum(outputs) if "aggregator" not in p else _pairwise(p, config, outputs)
@@ -128,7 +129,7 @@ def _pairwise(p: Params, config: ModelConfig, outputs: list[Array]) -> Array:
     act, aggregator = ACTIVATIONS[config.activation], p["aggregator"]
     options = []
     for pair, (first, second) in enumerate(zip(*np.triu_indices(len(outputs)), strict=True)):
-        own = jax.tree.map(lambda a: a[pair], [aggregator["pair_0"], aggregator["pair_1"]])  # noqa: B023
+        own = take([aggregator["pair_0"], aggregator["pair_1"]], pair)
         x = jnp.concatenate([outputs[first], outputs[second]], axis=-1)  # [R, 2 H]
         options.append(_linear(own[1], act(_linear(own[0], x))))
     options.append(sum(outputs) / len(outputs))

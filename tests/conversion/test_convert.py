@@ -29,7 +29,7 @@ def weights(name: str) -> Path:
 @pytest.mark.parametrize("name", [PAIRWISE, "v1_batch_silu_h1_train", "dango_missing_network"])
 def test_through_a_model_folder_and_back(tmp_path: Path, name: str) -> None:
     case = load(name)
-    torch_to_folder(weights(name), tmp_path / "model", stated=case.stated)
+    torch_to_folder(weights(name), tmp_path / "model", written=case.written)
     folder_to_torch(tmp_path / "model", tmp_path / "back.safetensors")
     assert_bit_equal(load_file(tmp_path / "back.safetensors"), case.state_dict)
     bundle = load_bundle(tmp_path / "model")
@@ -69,7 +69,7 @@ def test_a_converted_model_predicts_the_recorded_scores(tmp_path: Path) -> None:
     case = load(name)
     genes = [f"Y{i}" for i in range(case.architecture.gene_num)]
     (tmp_path / "genes.txt").write_text("\n".join(genes) + "\n")
-    torch_to_folder(weights(name), tmp_path / "model", stated=case.stated, genes=tmp_path / "genes.txt")
+    torch_to_folder(weights(name), tmp_path / "model", written=case.written, genes=tmp_path / "genes.txt")
     predictor = Predictor(load_bundle(tmp_path / "model"), case.graph, norm_statistics="batch")
     predicted = predictor.predict([[genes[i] for i in genotype] for genotype in case.meta["genotypes"]])
     recorded = np.load(GOLDEN / name / "outputs.npz")["gene_interaction"][:, 0]

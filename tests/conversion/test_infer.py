@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conversion.infer import infer
-from conversion.resolve import Stated, read_stated, resolve
+from conversion.resolve import WrittenConfig, read_config, resolve
 from gi_jax.errors import GiJaxError
 from tests.conversion.cases import MODEL_CASES, load
 
@@ -42,7 +42,7 @@ def test_keys_and_shapes_tell_the_architecture(name: str) -> None:
     expected, found = load(name).architecture, infer(load(name).state_dict)
     assert found.gene_num == expected.gene_num
     assert set(found.graph_names) == set(expected.graph_names)
-    for key, value in found.told.items():
+    for key, value in found.inferred.items():
         configured = reduce(getattr, key.split(".")[1:], expected.config)
         if key == f"{AGGREGATION}.pairwise_hidden_dim" and configured is None:
             configured = expected.config.hidden_channels // 2
@@ -86,7 +86,7 @@ def test_keys_and_shapes_tell_the_architecture(name: str) -> None:
 def test_what_they_do_not_tell_is_asked_for(name: str, expected: set[str]) -> None:
     state_dict = load(name).state_dict
     missing = {f"model.{key}" for key in expected}
-    assert set(infer(state_dict).open) == missing
+    assert set(infer(state_dict).undecided) == missing
     with pytest.raises(GiJaxError, match="does not tell") as error:
         resolve(state_dict)
     assert all(key in str(error.value) for key in missing)
@@ -104,7 +104,7 @@ def test_overrides_answer() -> None:
 
 def test_torchcell_configuration_answers(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(TORCHCELL)
-    resolved = resolve(load(PAIRWISE).state_dict, read_stated(tmp_path / "config.yaml"))
+    resolved = resolve(load(PAIRWISE).state_dict, read_config(tmp_path / "config.yaml"))
     model = resolved.config.model
     assert (model.activation, model.dropout, model.local_predictor_config.num_heads) == ("gelu", 0.1, 2)
     assert model.norm_statistics == "batch"  # as the original ships
@@ -115,7 +115,7 @@ def test_torchcell_configuration_answers(tmp_path: Path) -> None:
 
 def test_torchcell_defaults_fill_the_gaps_of_a_configuration() -> None:
     state_dict = load("lazy_layer_relu_cross_L3").state_dict
-    model = resolve(state_dict, Stated("model: {num_layers: 3}", "run.yaml")).config.model
+    model = resolve(state_dict, WrittenConfig("model: {num_layers: 3}", "run.yaml")).config.model
     assert model.activation == "relu"
     assert model.gene_encoder_config.graph_aggregation_config.num_heads == 4
 
@@ -124,7 +124,7 @@ def test_every_contradiction_is_listed() -> None:
     text = TORCHCELL.replace("pairwise_hidden_dim: 6", "pairwise_hidden_dim: null")
     text = text.replace("num_layers: 2", "num_layers: 4").replace("[tflink, ", "[sga, ")
     with pytest.raises(GiJaxError) as error:
-        resolve(load(PAIRWISE).state_dict, Stated(text, "run.yaml"))
+        resolve(load(PAIRWISE).state_dict, WrittenConfig(text, "run.yaml"))
     head, *lines = str(error.value).split("\n  ")
     assert head == "run.yaml and the state dict disagree; nothing was written:"
     assert lines == [
@@ -138,7 +138,7 @@ def test_every_contradiction_is_listed() -> None:
 
 def test_a_width_of_null_stands_for_the_derived_one() -> None:
     case = load("lazy_batch_tanh_pairwise_train")  # recorded with pairwise_hidden_dim null, so H // 2
-    resolved = resolve(case.state_dict, case.stated)
+    resolved = resolve(case.state_dict, case.written)
     assert resolved.config.model.gene_encoder_config.graph_aggregation_config.pairwise_hidden_dim == 4
 
 

@@ -53,9 +53,12 @@ def test_graph_attention_in_the_main_model_has_keys_too() -> None:
     state_dict = to_torch(variables, architecture)
     assert state_dict["convs.1.convs.('gene', 'tflink', 'gene').conv.att"].shape == (1, 2, 3)
     assert state_dict["convs.0.convs.('gene', 'physical', 'gene').proj.weight"].shape == (6, 3)
-    told = infer(state_dict).told
-    assert told["model.gene_encoder_config.encoder_type"] == "gatv2"
-    assert (told["model.gene_encoder_config.heads"], told["model.gene_encoder_config.concat"]) == (2, False)
+    inferred = infer(state_dict).inferred
+    assert inferred["model.gene_encoder_config.encoder_type"] == "gatv2"
+    assert (inferred["model.gene_encoder_config.heads"], inferred["model.gene_encoder_config.concat"]) == (
+        2,
+        False,
+    )
     jax.tree.map(np.testing.assert_array_equal, to_flax(state_dict, architecture), variables)
 
 

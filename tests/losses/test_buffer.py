@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gi_jax.losses.buffer import beside, draw_permutation, empty_buffer, push
+from gi_jax.losses.buffer import batch_and_past, draw_permutation, empty_buffer, push
 from gi_jax.losses.epoch_weights import buffer_draws, buffer_weights
 from tests.losses.quick import quick_jit
 
@@ -45,7 +45,7 @@ def test_draws_come_from_the_filled_slots_only() -> None:
     assert (np.sort(orders[:, :3], axis=1) == [0, 1, 2]).all()
     assert (np.sort(orders, axis=1) == np.arange(SIZE)).all()
     assert len({tuple(order[:3]) for order in np.asarray(orders)}) == 6
-    rows, counted = quick_jit(beside)(
+    rows, counted = quick_jit(batch_and_past)(
         buffer, {"x": jnp.zeros((2, 1))}, jnp.array([True, False]), orders[0], jnp.int32(9)
     )
     np.testing.assert_array_equal(counted, [True, False, True, True, True, False, False])

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gi_jax.errors import GiJaxError
-from gi_jax.losses import make_loss
+from gi_jax.losses import LossInputs, make_loss
 from tests.losses.quick import quick_jit
 
 B, D, H = 6, 1, 4
@@ -42,7 +42,8 @@ def test_padding_anywhere_changes_neither_value_nor_gradient_nor_state_and_one_p
 
     def run(state, predictions, targets, z_p, valid, epoch):
         def value(predictions, z_p):
-            total, after, terms = loss.apply(state, predictions, targets, z_p, valid, key, epoch)
+            inputs = LossInputs(predictions, targets, z_p, valid, key, epoch)
+            total, after, terms = loss.apply(state, inputs)
             return total, (after, terms)
 
         return jax.value_and_grad(value, (0, 1), has_aux=True)(predictions, z_p)
@@ -81,13 +82,13 @@ def test_a_buffered_loss_draws_by_its_key_and_its_state_continues_a_run() -> Non
     state = loss.init(D, H)
     for epoch in range(3):
         before = state
-        last = (*batch(rng, B), np.ones(B, bool))
+        last = LossInputs(*batch(rng, B), np.ones(B, bool), epoch=epoch)
         first_key, other_key = jax.random.split(jax.random.key(epoch))
-        value, state, terms = apply(state, *last, first_key, epoch)
-    again, resumed, _ = apply(jax.tree.map(jnp.array, before), *last, first_key, epoch)
+        value, state, terms = apply(state, last._replace(key=first_key))
+    again, resumed, _ = apply(jax.tree.map(jnp.array, before), last._replace(key=first_key))
     assert again == value
     chex.assert_trees_all_equal(resumed, state)
-    assert apply(before, *last, other_key, epoch)[0] != value
+    assert apply(before, last._replace(key=other_key))[0] != value
     assert state.distribution.count == 10 and state.supcr.pointer == 8
     assert {"mse_loss", "dist_loss", "supcr_loss", "temperature", "buffer_weight"} <= set(terms)
 
@@ -98,17 +99,21 @@ def test_an_ensemble_maps_over_a_buffered_loss() -> None:
     members = [batch(rng, B) for _ in keys]
     states = jax.tree.map(lambda x: jnp.stack([x, x]), loss.init(D, H))
     stacked = [np.stack(arrays) for arrays in zip(*members, strict=True)]
-    mapped = quick_jit(jax.vmap(loss.apply, (0, 0, 0, 0, None, 0, None)))
+    valid = np.ones(B, bool)
+    mapped = quick_jit(jax.vmap(loss.apply, (0, LossInputs(0, 0, 0, None, 0, None))))
     apply = quick_jit(loss.apply)
-    together, _, _ = mapped(states, *stacked, None, keys, 1)
-    alone = [apply(loss.init(D, H), *m, None, key, 1)[0] for m, key in zip(members, keys, strict=True)]
+    together, _, _ = mapped(states, LossInputs(*stacked, valid, keys, 1))
+    alone = [
+        apply(loss.init(D, H), LossInputs(*own, valid, key, 1))[0]
+        for own, key in zip(members, keys, strict=True)
+    ]
     np.testing.assert_allclose(together, alone, rtol=1e-6)
 
 
 def test_a_term_without_weight_is_left_out_and_its_buffer_stays_empty() -> None:
     loss = make_loss("mle_dist_supcr", **MAKE["mle_dist_supcr"] | {"lambda_dist": 0.0, "lambda_mse": 0.0})
-    predictions, targets, z_p = batch(np.random.default_rng(5), B)
-    value, state, terms = quick_jit(loss.apply)(loss.init(D, H), predictions, targets, z_p)
+    inputs = LossInputs(*batch(np.random.default_rng(5), B), np.ones(B, bool))
+    value, state, terms = quick_jit(loss.apply)(loss.init(D, H), inputs)
     assert state.distribution.count == 0 and state.supcr.count == B
     assert terms["dist_loss"] == terms["mse_loss"] == 0
     np.testing.assert_allclose(value, 0.2 * terms["supcr_loss"])

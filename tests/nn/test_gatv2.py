@@ -147,7 +147,7 @@ def test_gene_without_kept_edges_has_the_bias_alone(edges, keep):
         np.testing.assert_array_equal(out[7], np.broadcast_to(parameters.bias, out[7].shape))
 
 
-def test_blocks_of_genotypes_change_no_value_and_bound_the_memory():
+def test_blocks_of_genotypes_change_no_value_and_bound_the_memory(monkeypatch):
     n, e, c, a, d = 50, 2000, 8, 2, 16
     rng = np.random.default_rng(4)
     adjacency = cell_graph({"a": rng.integers(0, n, (2, e))}, n)["a"]
@@ -155,10 +155,10 @@ def test_blocks_of_genotypes_change_no_value_and_bound_the_memory():
     attention, keep = jnp.asarray(rng.normal(size=(1, a, d))), jnp.ones((n, c)).at[3, 4].set(0)
 
     def gradients(edge_values: int):
+        monkeypatch.setattr("gi_jax.ops.graph_attention.EDGE_VALUES", edge_values)
+
         def total(sender, receiver):
-            out = graph_attention(
-                adjacency, sender, receiver, attention, keep, self_loops=False, edge_values=edge_values
-            )
+            out = graph_attention(adjacency, sender, receiver, attention, keep, self_loops=False)
             return (out**2).sum()
 
         compiled = jax.jit(jax.value_and_grad(total, argnums=(0, 1))).lower(sender, receiver).compile()

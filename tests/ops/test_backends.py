@@ -11,7 +11,8 @@ import pytest
 from gi_jax.data.networks import Adjacency, CellGraph, cell_graph
 from gi_jax.ops import backends
 from gi_jax.ops.backends import seconds_per_product, with_measured_backends
-from gi_jax.ops.spmm import BACKENDS, rule
+from gi_jax.ops.names import BACKENDS
+from gi_jax.ops.spmm import rule
 
 N, WIDTH = 30, 8
 

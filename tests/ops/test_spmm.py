@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from gi_jax.data.networks import CellGraph, cell_graph
 from gi_jax.errors import GiJaxError
-from gi_jax.ops.spmm import BACKENDS, SelectedNetwork, masked_spmm, spmm, with_backend
+from gi_jax.ops.names import BACKENDS
+from gi_jax.ops.spmm import SelectedNetwork, masked_spmm, spmm, with_backend
 
 N = 7
 EDGES = 12  # one shape for every drawn graph: one compilation

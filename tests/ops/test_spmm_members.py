@@ -9,7 +9,8 @@ import pytest
 
 from gi_jax.data.networks import cell_graph
 from gi_jax.errors import GiJaxError
-from gi_jax.ops.spmm import BACKENDS, masked_spmm, spmm, with_backend
+from gi_jax.ops.names import BACKENDS
+from gi_jax.ops.spmm import masked_spmm, spmm, with_backend
 from tests.programs import result_shapes
 
 N, K = 7, 3

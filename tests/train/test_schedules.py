@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from gi_jax.errors import GiJaxError
-from gi_jax.train.schedules import Schedule, linear_warmup, make_schedule
+from gi_jax.schedules import Schedule, linear_warmup, make_schedule
 
 
 def rates(schedule: Schedule, metrics: list[float | None]) -> list[float]:

@@ -85,25 +85,24 @@ class GeneInteractionDango(nn.Module):
           axis: mesh axis over which a larger batch is dealt among devices, each with as many
             genotypes; norm statistics are then those of the larger batch.
         """
-        batch = jax.tree.map(jnp.asarray, batch)
-        embedding = self.param(
-            "gene_embedding", nn.initializers.normal(0.02), (self.gene_num, self.config.hidden_channels)
-        )
+        c, batch = self.config, jax.tree.map(jnp.asarray, batch)
+        shape = (self.gene_num, c.hidden_channels)
+        embedding = self.param("gene_embedding", nn.initializers.normal(0.02), shape)  # [N, H]
         keep = keep_mask(batch, self.gene_num, embedding.dtype)  # [N, 1 + B]
-        select = RowSelection(self.config.norm_statistics, batch.valid, axis=axis)
+        select = RowSelection(c.norm_statistics, batch.valid, axis=axis)
         # A sum can be corrected by the messages it loses; a softmax over messages is computed anew.
-        shortcut = capacity is not None and self.config.gene_encoder_config.encoder_type == "gin"
+        shortcut = capacity is not None and c.gene_encoder_config.encoder_type == "gin"
         change = changed_rows(graph, batch, capacity) if shortcut else None
 
         shared = SharedColumn(embedding[:, None].astype(jnp.bfloat16 if self.half else embedding.dtype))
-        preprocess = self._preprocessor()
-        preprocessed = preprocess(shared, select, train)
-        layers, layer_weights = self._encode(graph, preprocessed, keep, select, change, train)
+        preprocess = Preprocessor(c.hidden_channels, c.norm, c.activation, c.dropout, name="preprocessor")
+        states = preprocess(shared, select, train)
+        layers, layer_weights = self._encode(graph, states, keep, select, change, train)
         pooled = self._pool(layers[-1], batch, keep, change, train)
         global_interaction = self._predict_globally(pooled.z_p, train)
         if self._needs_deleted_genes_only:
-            own = shared.columns.at[batch.genes.reshape(-1)].get(mode="fill", fill_value=0)  # [B S, 1, H]
-            rows = preprocess(SharedColumn(own), select, train).wildtype.reshape(*batch.genes.shape, -1)
+            rows = shared.columns.at[batch.genes.reshape(-1)].get(mode="fill", fill_value=0)  # [B S, 1, H]
+            rows = preprocess(SharedColumn(rows), select, train).wildtype.reshape(*batch.genes.shape, -1)
             exists = (batch.genes < self.gene_num)[..., None]
             deleted = jnp.where(exists, rows, 0).astype(embedding.dtype)  # [B, S, H]
         else:
@@ -146,10 +145,6 @@ class GeneInteractionDango(nn.Module):
         """Each gene is computed by itself, and nothing needs those that are not deleted."""
         c = self.config
         return c.num_layers == 0 and c.norm_statistics == "node" and not self._uses_global
-
-    def _preprocessor(self) -> Preprocessor:
-        c = self.config
-        return Preprocessor(c.hidden_channels, c.norm, c.activation, c.dropout, name="preprocessor")
 
     def _encode(
         self,

@@ -6,12 +6,10 @@ from dataclasses import dataclass, field
 
 from gi_jax.checks import at_least, one_of
 from gi_jax.errors import GiJaxError
-from gi_jax.nn.options import GeneEncoderConfig, LocalPredictorConfig
+from gi_jax.nn.options import NORMS, Activation, GeneEncoderConfig, LocalPredictorConfig
+from gi_jax.ops.names import NORM_STATISTICS
 
-ACTIVATIONS = ("relu", "gelu", "leaky_relu", "tanh", "sigmoid", "silu")
 PRECISIONS = {"32": "32", "32-true": "32", "bf16": "bf16", "bf16-mixed": "bf16"}  # as Lightning says it
-NORMS = ("layer", "batch", "graph", "instance", "pair", "mean_subtraction")
-NORM_STATISTICS = ("batch", "genotype", "node")
 POOLED_DIFFERENCES = ("mean", "sum")
 LAST_LAYERS = ("kaiming", "zero")
 
@@ -65,7 +63,7 @@ class ModelConfig:
         encoder, local = self.gene_encoder_config, self.local_predictor_config
         if not self.norm_statistics:
             object.__setattr__(self, "norm_statistics", "node" if self.norm == "layer" else "batch")
-        one_of("model.activation", self.activation, ACTIVATIONS)
+        one_of("model.activation", self.activation, tuple(Activation))
         one_of("model.norm", self.norm, NORMS)
         one_of("model.norm_statistics", self.norm_statistics, NORM_STATISTICS)
         one_of("model.pooled_difference", self.pooled_difference, POOLED_DIFFERENCES)

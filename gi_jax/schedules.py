@@ -170,8 +170,13 @@ class ReduceLROnPlateau:
 
 SCHEDULES = {
     kind.__name__: kind
-    for kind in (Constant, CosineAnnealingLR, CosineAnnealingWarmupRestarts, ReduceLROnPlateau)
+    for kind in (Constant, CosineAnnealingWarmupRestarts, CosineAnnealingLR, ReduceLROnPlateau)
 }
+
+
+def schedule_options(name: str) -> tuple[str, ...]:
+    """What the schedule of this name takes besides the optimizer's rate, by PyTorch's argument names."""
+    return tuple(field.name for field in fields(SCHEDULES[name]) if field.name != "lr")
 
 
 def make_schedule(name: str, *, lr: float, **options: Any) -> Schedule:
@@ -187,7 +192,7 @@ def make_schedule(name: str, *, lr: float, **options: Any) -> Schedule:
     if name not in SCHEDULES:
         raise GiJaxError(f"unknown learning-rate schedule {name!r}; the schedules are {', '.join(SCHEDULES)}")
     known = {field.name: field for field in fields(SCHEDULES[name])}
-    own = [key for key in known if key != "lr"]
+    own = schedule_options(name)
     for key in options:
         if key not in own:
             raise GiJaxError(
