@@ -71,7 +71,7 @@ def slots(architecture: Architecture) -> tuple[Slot, ...]:
     """Every tensor of a model, in the order of its Flax tree."""
     tree = cast(dict[tuple[str, ...], Array], flatten_dict(jax.eval_shape(architecture.initialise)))
     batch_norms = {path[1:-1] for path in tree if path[0] == "batch_stats"}
-    table = [(_pattern(flax), torch) for flax, torch in TABLES[architecture.config.name].items()]
+    table = [(_pattern(flax), torch) for flax, torch in TABLES[architecture.config.kind].items()]
     found: list[Slot] = []
     for path, leaf in tree.items():
         templates, fields = _lookup(table, path)

@@ -97,14 +97,14 @@ def test_a_model_with_batch_statistics_predicts_each_genotype_by_itself_and_says
         "trained with norm statistics over the batch; predictions use those of the genotype",
     )
     asked = Predictor(replace(bundle, config=trained), norm_statistics="batch")
-    assert asked.model.config.norm_statistics == "batch"
+    assert asked.fitted.module.config.norm_statistics == "batch"
     assert asked.notes == Predictor(bundle).notes == ()
 
 
 def test_half_precision_is_for_training_unless_it_is_asked_for(bundle: ModelBundle, folder: Path) -> None:
     trainer = replace(bundle.config.trainer, precision="bf16")
-    assert not Predictor(replace(bundle, config=replace(bundle.config, trainer=trainer))).model.half
-    assert load_model(folder, precision="bf16").model.half
+    assert not Predictor(replace(bundle, config=replace(bundle.config, trainer=trainer))).fitted.module.half
+    assert load_model(folder, precision="bf16").fitted.module.half
     with pytest.raises(GiJaxError, match="the precision of predictions is '16', expected one of 32"):
         Predictor(bundle, precision="16")
 

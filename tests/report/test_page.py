@@ -19,6 +19,7 @@ from gi_jax.experiment.bundle import ModelBundle
 from gi_jax.experiment.experiment import Experiment, load_experiment
 from gi_jax.predict.predictor import Predictor
 from gi_jax.report import write_page
+from gi_jax.runs.run import training_task
 from gi_jax.train.state import init_variables
 
 TINY = Path(__file__).parents[2] / "configs" / "tiny.yaml"
@@ -66,7 +67,7 @@ def make_run(small_overrides: list[str]) -> Callable[..., Run]:
     def make(*overrides: str) -> Run:
         config: RunConfig = load_config(TINY, [*small_overrides, *overrides]).config
         e = load_experiment(config)
-        variables = init_variables(e.model, e.graph, seed=1)
+        variables = init_variables(training_task(e).model, e.graph, seed=1)
         return Run(e, Predictor(ModelBundle(config, e.genes, e.transform, {}, variables), e.graph))
 
     return make

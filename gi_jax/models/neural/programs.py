@@ -83,7 +83,7 @@ class _Cost:
     """Rows that a program computes for a table of M genotypes, and then its batches, to decide a draw."""
 
     def __init__(self, config: ModelConfig, graph: CellGraph, num_genotypes: int) -> None:
-        self.layers = 0 if config.name == "dango" else config.num_layers  # Dango has no rows of genotypes
+        self.layers = 0 if config.kind == "dango" else config.num_layers  # Dango has no rows of genotypes
         self.wildtype, self.num_genotypes = graph.num_genes * len(graph.networks), num_genotypes
 
     def __call__(self, program: Program) -> tuple[int, int]:
