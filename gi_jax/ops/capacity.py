@@ -134,7 +134,7 @@ def random_batch_counts(
     found = found.each(lambda a: np.ceil(a * margin).astype(np.int64))
     if not share:
         return BatchCounts(found, RowCounts.zeros(len(changed.networks)))
-    meeting = found.each(lambda a: a * (set_size - 1) // 4)
+    meeting = found.each(lambda a: -(-a * (set_size - 1) // 4))  # rounded up: twice 0 would be no more
     own = RowCounts(found.listed, meeting.computed, meeting.union)
     return BatchCounts(own, found, min(batch_size * set_size, n))
 

@@ -65,9 +65,9 @@ class RowCounts:
         """A table `[steps * B]` as what each batch has together: `[steps]`."""
         return self.each(lambda a: a.reshape(-1, batch_size, *a.shape[1:])).sum(axis=1)
 
-    def fits(self, room: RowCounts) -> bool:
-        """Whether no count is larger than that of `room`."""
-        pairs = ((self.listed, room.listed), (self.computed, room.computed), (self.union, room.union))
+    def fits(self, limit: RowCounts) -> bool:
+        """Whether no count is larger than that of `limit`."""
+        pairs = ((self.listed, limit.listed), (self.computed, limit.computed), (self.union, limit.union))
         return all(bool((own <= there).all()) for own, there in pairs)
 
 
@@ -100,10 +100,10 @@ class BatchCounts(NamedTuple):
         """Twice the rows, of as many single deletions."""
         return BatchCounts(self.own * 2, self.singles * 2, self.num_singles)
 
-    def fits(self, room: BatchCounts) -> bool:
-        """Whether a program for `room` can hold the batch."""
-        few = self.num_singles <= room.num_singles and bool(self.own.union <= room.own.union)
-        return few and (self.own + self.singles).fits(room.own + room.singles)
+    def fits(self, limit: BatchCounts) -> bool:
+        """Whether a program for `limit` can hold the batch."""
+        few = self.num_singles <= limit.num_singles and bool(self.own.union <= limit.own.union)
+        return few and (self.own + self.singles).fits(limit.own + limit.singles)
 
     def capacity(self) -> Capacity:
         """Capacity for all of it, rounded up."""

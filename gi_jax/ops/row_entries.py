@@ -46,8 +46,8 @@ def row_entries(
     Args:
       graph: the networks, N genes.
       genes: `[V, S]` deleted genes, N for padding.
-      listed: room for deleted genes and their receivers, by network.
-      sizes: R_g, room for the entries kept, by network; as `listed` if there are no singles.
+      listed: how many deleted genes and receivers fit, by network.
+      sizes: R_g, how many of these are kept, by network; as `listed` if there are no singles.
       singles: how many genotypes come first whose entries are all kept; of the others only those are
         kept where two deletions meet. With 0, all are kept.
     """
@@ -59,7 +59,7 @@ def row_entries(
 
 
 def _list_receivers(graph: CellGraph, genes: Array, listed: Sequence[int]) -> tuple[_Listed, Array]:
-    """Every deleted gene and its receivers; and whether a network has more of them than room."""
+    """Every deleted gene and its receivers; and whether a network has more of them than fit."""
     v, s = genes.shape
     n, size = graph.num_genes, int(np.sum(listed))
     flat = jnp.append(genes.reshape(-1), n)  # the last one stands for the unused rest of a region
@@ -101,7 +101,7 @@ def _keep_meeting(
 ) -> tuple[_Listed, Array]:
     """The entries of single deletions and those where two deletions meet, moved to regions of `sizes`.
 
-    Returns: also whether a network has more of them than room.
+    Returns: also whether a network has more of them than fit.
     """
     owner, gene, source, used, lost = entries
     used &= (owner < singles) | _two_deletions_meet(
@@ -109,12 +109,12 @@ def _keep_meeting(
     )
     region, region_start = _regions(listed)
     position = _count_in_region(used, region, region_start) - 1
-    room = jnp.asarray(sizes, jnp.int32)[region]
+    limit = jnp.asarray(sizes, jnp.int32)[region]
     total, new_start = sum(sizes), _regions(sizes)[1]
-    target = jnp.where(used & (position < room), new_start[region] + position, total)
+    target = jnp.where(used & (position < limit), new_start[region] + position, total)
     chosen = jnp.full(total, used.size, jnp.int32)
     chosen = chosen.at[target].set(jnp.arange(used.size, dtype=jnp.int32), mode="drop")
-    overflow = (used & (position >= room)).any()
+    overflow = (used & (position >= limit)).any()
     used, lost = (a.at[chosen].get(mode="fill", fill_value=False) for a in (used, lost))
     owner, gene, source = (a.at[chosen].get(mode="fill", fill_value=0) for a in (owner, gene, source))
     return _Listed(owner, gene, source, used, lost), overflow

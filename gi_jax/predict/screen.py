@@ -15,7 +15,7 @@ from gi_jax.errors import GiJaxError
 from gi_jax.models.model import StartedTile
 from gi_jax.predict.predictor import Predictor
 
-MOST = 10**9  # genotypes of a screen: half a day at the rates of a small model
+MAX_GENOTYPES = 10**9  # genotypes of a screen: half a day at the rates of a small model
 
 
 class Found(NamedTuple):
@@ -71,10 +71,10 @@ class Screen:
         if top < 1:
             raise GiJaxError(f"found {top} extremes to keep, expected one or more")
         self.num_genotypes = math.comb(len(pool), free)
-        if self.num_genotypes > MOST:
+        if self.num_genotypes > MAX_GENOTYPES:
             raise GiJaxError(
                 f"{len(pool):,} genes make {self.num_genotypes:,} genotypes of {size}, expected at most "
-                f"{MOST:,} in a screen; name fewer genes, or more that every genotype has"
+                f"{MAX_GENOTYPES:,} in a screen; name fewer genes, or more that every genotype has"
             )
         self._tiles = predictor.fitted.screen(pool, free, np.array(fixed, np.int64))
         self._extremes = _Extremes(top)

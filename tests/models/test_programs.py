@@ -92,6 +92,11 @@ def test_a_program_holds_every_batch_of_its_table(graph: CellGraph, name: str, t
         assert not overflows(graph, padded_batch(genes[start : start + size], N, size))
 
 
+def test_a_batch_may_be_one_genotype(graph: CellGraph) -> None:
+    genes = hubs(graph, SMALL_TABLE + 1)  # pairs whose rows meet
+    assert choose_program(MODELS["single deletions shared"], graph, genes, 1).batch_size == 1
+
+
 def test_norm_statistics_of_the_batch_keep_its_genotypes_together(graph: CellGraph) -> None:
     config = ModelConfig(num_layers=1, norm_statistics="batch")
     small, large = queries(np.array([SMALL_TABLE - 2, 50]))

@@ -152,6 +152,6 @@ def test_a_prediction_that_is_no_number_is_named(small_config: RunConfig) -> Non
 def test_bad_requests_are_one_sentence(
     small_config: RunConfig, monkeypatch: pytest.MonkeyPatch, arguments: dict, message: str
 ) -> None:
-    monkeypatch.setattr(screen_module, "MOST", 10**6)
+    monkeypatch.setattr(screen_module, "MAX_GENOTYPES", 10**6)
     with pytest.raises(GiJaxError, match=message):
         Screen(predictor(small_config), **{"study": "one"} | arguments)

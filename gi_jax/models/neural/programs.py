@@ -71,12 +71,12 @@ def _shared_program(
     changed: Reach, counts: RowCounts, genes: np.ndarray, batch_size: int, *, share: bool
 ) -> Program:
     """The smallest class of capacity that holds every batch of a table with the given counts `[M]`."""
-    room = random_batch_counts(changed, batch_size, genes.shape[1], share=share)
+    limit = random_batch_counts(changed, batch_size, genes.shape[1], share=share)
     batches = (slice(start, start + batch_size) for start in range(0, len(genes), batch_size))
     of_batches = [batch_counts(changed, counts[rows], genes[rows], share=share) for rows in batches]
-    while not all(batch.fits(room) for batch in of_batches):
-        room = room.doubled()
-    return Program(batch_size, cheaper_than_all_rows(room.capacity(), changed.num_genes, batch_size))
+    while not all(batch.fits(limit) for batch in of_batches):
+        limit = limit.doubled()
+    return Program(batch_size, cheaper_than_all_rows(limit.capacity(), changed.num_genes, batch_size))
 
 
 class _Cost:
