@@ -72,7 +72,6 @@ def screen(
     from gi_jax.data.formats.genotype_files import load_genotypes
     from gi_jax.data.gene_list import load_gene_list
     from gi_jax.experiment.bundle import CONFIG, load_bundle
-    from gi_jax.experiment.experiment import genotype_filter
     from gi_jax.predict.predictor import Predictor
     from gi_jax.predict.screen import Screen
     from gi_jax.runs.compilation_cache import use_compilation_cache
@@ -88,7 +87,7 @@ def screen(
     names, known = None if genes is None else load_gene_list(genes).ids, {}
     if measured or measured_genes:
         check_files(bundle.config, run / CONFIG)
-        keep = genotype_filter(bundle.config)
+        keep = bundle.config.data.filter
         table, _ = load_genotypes(bundle.genes, bundle.config.data.genotypes, keep=keep)
         check_same_scores(run, table)
         known = measured_scores(table) if measured else {}

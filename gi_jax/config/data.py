@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from gi_jax.checks import at_least, one_of
+from gi_jax.data.genotype_filter import GenotypeFilter
 from gi_jax.data.splits import FRACTIONS, are_fractions
 from gi_jax.data.splits import KINDS as SPLIT_KINDS
 from gi_jax.data.transforms import KINDS as LABEL_TRANSFORMS
@@ -59,24 +60,13 @@ class SplitConfig:
 
 
 @dataclass(frozen=True)
-class FilterConfig:
-    """Conditions that a measured genotype must meet to take part."""
-
-    studies: tuple[str, ...] = ()  # all if empty
-    min_genes: int = 1
-    max_genes: int | None = None
-    max_p_value: float | None = None  # genotypes without a p-value do not meet any bound
-    leave_out_unknown_genes: bool = False  # else a gene outside the gene list is an error
-
-
-@dataclass(frozen=True)
 class DataConfig:
     """The `data:` block: gene list, measured genotypes, filter and split."""
 
     genes: str | None = None  # gene list file, the bundled yeast genes if null
     networks: Mapping[str, NetworkFileConfig] = field(default_factory=dict)  # the user's own, by name
     genotypes: tuple[str, ...] = ()  # bundled studies and genotype files
-    filter: FilterConfig = field(default_factory=FilterConfig)
+    filter: GenotypeFilter = field(default_factory=GenotypeFilter)
     split: SplitConfig = field(default_factory=SplitConfig)
 
 

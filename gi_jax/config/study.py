@@ -13,6 +13,7 @@ from gi_jax.config.named import config_file
 from gi_jax.data.splits import KINDS as SPLIT_KINDS
 from gi_jax.errors import GiJaxError
 from gi_jax.files import user_path
+from gi_jax.models.closed_form.options import QUICK
 
 BASELINES = "baselines"  # what the folder of a split's baselines is called, so no row may be
 
@@ -24,7 +25,7 @@ class StudyDatasetConfig:
     name: str = ""
     genotypes: tuple[str, ...] = ()  # bundled studies and genotype files; the one called `name` if empty
     splits: tuple[str, ...] = ("random",)
-    baselines: tuple[str, ...] = ("mean", "additive", "low_rank", "gradient_boosting")
+    baselines: tuple[str, ...] = (*QUICK, "gradient_boosting")
     overrides: tuple[str, ...] = ()  # section.key=value, as on the command line
 
     def __post_init__(self) -> None:

@@ -15,7 +15,7 @@ from gi_jax.errors import GiJaxError
 class GenotypeFilter:
     """Conditions that a genotype must meet to be loaded; the default keeps all."""
 
-    studies: tuple[str, ...] | None = None  # None: all
+    studies: tuple[str, ...] = ()  # all if empty
     min_genes: int = 1
     max_genes: int | None = None
     max_p_value: float | None = None  # genotypes without a p-value do not meet any bound
@@ -60,7 +60,7 @@ def apply_filter(table: GenotypeTable, keep: GenotypeFilter) -> tuple[GenotypeTa
             left_out.append(LeftOut(int(failing.sum()), why))
             left[failing] = False
 
-    if keep.studies is not None:
+    if keep.studies:
         if missing := [name for name in keep.studies if name not in table.studies]:
             raise GiJaxError(
                 f"no genotype is of study `{missing[0]}`; the loaded studies are {', '.join(table.studies)}"

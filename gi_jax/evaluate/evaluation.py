@@ -17,13 +17,14 @@ from gi_jax.evaluate.calibration import Calibration, calibrate
 from gi_jax.evaluate.metrics import RegressionMetrics, regression_metrics
 from gi_jax.experiment.experiment import Experiment
 from gi_jax.files import write_text
+from gi_jax.models.closed_form.options import QUICK
 from gi_jax.models.model import FittedModel
 from gi_jax.models.registry import fit_competitor
 from gi_jax.predict.predictor import Predictor
 from gi_jax.terminal import show_table
 
 MODEL = "model"
-BASELINES = ("mean", "additive", "low_rank")
+BASELINES = QUICK
 EVALUATION, PREDICTIONS = "evaluation.tsv", "predictions.tsv"
 
 

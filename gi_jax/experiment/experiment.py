@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ from gi_jax.config import RunConfig
 from gi_jax.config.schema import plain
 from gi_jax.data.formats.genotype_files import load_genotypes
 from gi_jax.data.gene_list import GeneList
-from gi_jax.data.genotype_filter import GenotypeFilter
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.data.leaks import check_no_leak
 from gi_jax.data.load_report import LoadReport
@@ -97,19 +96,13 @@ def load_experiment(config: RunConfig, split: Split | None = None) -> Experiment
     """
     genes = load_genes(config.data)
     graph, network_report = load_graph(config, genes)
-    table, genotype_report = load_genotypes(genes, config.data.genotypes, keep=genotype_filter(config))
+    table, genotype_report = load_genotypes(genes, config.data.genotypes, keep=config.data.filter)
     split = _draw(config, table) if split is None else split
     check_no_leak(split, table)
     labels = config.transforms.labels
     transform = fit_label_transform(labels.strategy, table, split.train, per_study=labels.per_study)
     report = network_report + genotype_report
     return Experiment(config, genes, graph, table, split, transform, report)
-
-
-def genotype_filter(config: RunConfig) -> GenotypeFilter:
-    """Which of its measured genotypes a run works on."""
-    values = {f.name: getattr(config.data.filter, f.name) for f in fields(config.data.filter)}
-    return GenotypeFilter(**values | {"studies": values["studies"] or None})
 
 
 def _draw(config: RunConfig, table: GenotypeTable) -> Split:

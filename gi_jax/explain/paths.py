@@ -28,6 +28,22 @@ class Paths(NamedTuple):
     z_w: Any  # [1, H]
 
 
+def contributions(paths: Paths) -> np.ndarray:
+    """Weight times prediction of each path, float64 `[M, P]`: they add up to the prediction of the model."""
+    return paths.interaction.astype(np.float64) * paths.weight.astype(np.float64)
+
+
+def shares_of_variance(parts: np.ndarray) -> np.ndarray:
+    """`cov(part, sum of parts) / var(sum of parts)` of each of `[M, P]`: `[P]`, together 1.
+
+    A share is negative where its path works against the other; NaN where all predictions are equal.
+    """
+    centred = parts - parts.mean(axis=0)
+    together = centred.sum(axis=1)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (centred * together[:, None]).mean(axis=0) / np.mean(together**2)
+
+
 def forward_paths(forward: TableForward, variables: Mapping[str, Any]) -> Paths:
     """Runs a model with a global path over a table; `variables` are those of one member."""
     options = {"model": forward.model, "capacity": forward.capacity}

@@ -6,7 +6,7 @@ import numpy as np
 
 from gi_jax.experiment.experiment import Experiment
 from gi_jax.explain.intermediates import Trained, predictor_parts
-from gi_jax.explain.paths import Paths
+from gi_jax.explain.paths import Paths, contributions, shares_of_variance
 from gi_jax.report.blocks import Picture, Section, Table, aligned, number, picture
 from gi_jax.report.panels import TRAIN, VAL, frameless, new_figure
 
@@ -69,14 +69,12 @@ def _weights(weight: np.ndarray) -> Table:
 
 
 def _contributions(parts: Paths, labels: np.ndarray) -> Table:
-    contributions = parts.interaction.astype(np.float64) * parts.weight  # [M, 2]
-    prediction = contributions.sum(axis=1)
-    # In one matrix: both contributions, their sum, what was measured.
-    covariance = np.cov([*contributions.T, prediction, labels], ddof=0)
-    deviation = np.sqrt(np.diag(covariance))
+    weighted = contributions(parts)  # [M, 2]
+    deviation, of_labels = weighted.std(axis=0), labels.std()
     with np.errstate(invalid="ignore", divide="ignore"):
-        pearson = covariance[:2, 3] / (deviation[:2] * deviation[3])
-        share = 100 * covariance[:2, 2] / covariance[2, 2]
-    columns = (NAMES, aligned(deviation[:2]), (number(s, 1) for s in share), map(number, pearson))
+        covariance = ((weighted - weighted.mean(axis=0)) * (labels - labels.mean())[:, None]).mean(axis=0)
+        pearson = covariance / (deviation * of_labels)
+    share = 100 * shares_of_variance(weighted)
+    columns = (NAMES, aligned(deviation), (number(s, 1) for s in share), map(number, pearson))
     head = ("predictor", "SD of contribution", "share of variance, %", "Pearson")
     return Table(head, tuple(zip(*columns, strict=True)))

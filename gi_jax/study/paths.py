@@ -10,7 +10,7 @@ import numpy as np
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.evaluate.metrics import regression_metrics
 from gi_jax.explain.intermediates import inside
-from gi_jax.explain.paths import Paths, forward_paths
+from gi_jax.explain.paths import Paths, contributions, forward_paths, shares_of_variance
 from gi_jax.models.neural.forward import TableForward
 from gi_jax.predict.predictor import Predictor
 from gi_jax.study.results import finite
@@ -62,10 +62,7 @@ def _contributions(paths: Paths, measured: np.ndarray) -> dict[str, float | None
     for name, own in zip(names, interaction.T, strict=True):
         numbers[f"{name}_pearson"] = finite(regression_metrics(own, measured).pearson)
     if "local" in names:
-        weighted = weight * interaction  # [M, 2]
-        prediction = weighted.sum(axis=1)
-        for name, part in zip(names, weighted.T, strict=True):
-            covariance = np.mean((part - part.mean()) * (prediction - prediction.mean()))
-            numbers[f"{name}_share"] = finite(covariance / prediction.var()) if prediction.var() else None
+        for name, share in zip(names, shares_of_variance(contributions(paths)), strict=True):
+            numbers[f"{name}_share"] = finite(share)
         numbers["global_weight"] = finite(weight[:, 0].mean())
     return numbers

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from gi_jax.checks import at_least, one_of
 from gi_jax.errors import GiJaxError
 
+QUICK = ("mean", "additive", "low_rank")  # every run is evaluated beside them: they take seconds
+
 
 @dataclass(frozen=True)
 class ClosedFormOptions:
