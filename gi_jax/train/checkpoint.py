@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from gi_jax.errors import GiJaxError
-from gi_jax.evaluate.metrics import centred
 from gi_jax.models.weights import ArrayFolder, FormatError, read_arrays, write_arrays
+from gi_jax.train.epoch_sums import centred
 from gi_jax.train.processes import every_process, first_process, from_first, is_first
 from gi_jax.train.progress import Progress
 from gi_jax.train.state import TrainState

@@ -13,13 +13,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from gi_jax.errors import GiJaxError
-from gi_jax.evaluate.metrics import RegressionMetrics, epoch_summary, regression_metrics
+from gi_jax.evaluate.metrics import RegressionMetrics, regression_metrics
 from gi_jax.models.neural.fitted import prediction_module
 from gi_jax.models.neural.forward import TableForward
 from gi_jax.train.batches import num_batches
 from gi_jax.train.checkpoint import Checkpoints
 from gi_jax.train.criterion import choose_criterion
 from gi_jax.train.devices import on_all_devices, one_copy
+from gi_jax.train.epoch_sums import epoch_summary
 from gi_jax.train.failure import describe_failure, first_failure
 from gi_jax.train.learning_rate import LearningRate
 from gi_jax.train.logging import Reporter, clock

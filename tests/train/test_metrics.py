@@ -7,7 +7,8 @@ import math
 import jax.numpy as jnp
 import numpy as np
 
-from gi_jax.evaluate.metrics import centred, epoch_summary, regression_metrics
+from gi_jax.evaluate.metrics import regression_metrics
+from gi_jax.train.epoch_sums import centred, epoch_summary
 from gi_jax.train.state import EpochSums
 
 

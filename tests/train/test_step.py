@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from gi_jax.config import OptimizerConfig, RegressionTaskConfig
 from gi_jax.data.networks import cell_graph
-from gi_jax.evaluate.metrics import epoch_summary
 from gi_jax.losses import make_loss
 from gi_jax.train.batches import TrainingData
+from gi_jax.train.epoch_sums import epoch_summary
 from gi_jax.train.objective import PredictionLoss
 from gi_jax.train.optimizer import make_optimizer
 from gi_jax.train.state import CHECKS, TrainState, init_state, init_variables, zero_sums
