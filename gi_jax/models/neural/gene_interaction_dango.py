@@ -98,8 +98,6 @@ class GeneInteractionDango(nn.Module):
         preprocess = Preprocessor(c.hidden_channels, c.norm, c.activation, c.dropout, name="preprocessor")
         states = preprocess(shared, select, train)
         layers, layer_weights = self._encode(graph, states, keep, select, change, train)
-        pooled = self._pool(layers[-1], batch, keep, change, train)
-        global_interaction = self._predict_globally(pooled.z_p, train)
         if self._needs_deleted_genes_only:
             rows = shared.columns.at[batch.genes.reshape(-1)].get(mode="fill", fill_value=0)  # [B S, 1, H]
             rows = preprocess(SharedColumn(rows), select, train).wildtype.reshape(*batch.genes.shape, -1)
@@ -108,6 +106,9 @@ class GeneInteractionDango(nn.Module):
         else:
             wildtype = layers[-1].wildtype.astype(embedding.dtype)  # [N, H]
             deleted = wildtype.at[batch.genes].get(mode="fill", fill_value=0)
+
+        pooled = self._pool(layers[-1], batch, keep, change, train)
+        global_interaction = self._predict_globally(pooled.z_p, train)
         local = self._predict_locally(deleted, batch.sizes, train)
         gated = self._gate(global_interaction, local, train)
         # A check of what nothing else uses would have it computed.
