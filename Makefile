@@ -16,7 +16,7 @@ demo: $(VENV)/.installed
 	$(BIN)/gi-jax train --config $(CONFIG) --out $(RUN) --resume
 
 test: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist worksteal
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m tests.benchmarks --json runs/benchmarks.json

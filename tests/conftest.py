@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
 
 # Tests spend their time compiling, not computing; the compiler reads this when JAX starts.
-os.environ["XLA_FLAGS"] = f"--xla_backend_optimization_level=0 {os.environ.get('XLA_FLAGS', '')}"
+QUICKLY = ["--xla_backend_optimization_level=0", "--xla_cpu_parallel_codegen_split_count=1"]
+if tuple(map(int, version("jaxlib").split(".")[:2])) < (0, 11):  # without this option since
+    QUICKLY.append("--xla_cpu_use_fusion_emitters=false")
+os.environ["XLA_FLAGS"] = " ".join([*QUICKLY, os.environ.get("XLA_FLAGS", "")])
 
 from pathlib import Path
 
@@ -18,15 +24,31 @@ from gi_jax.config import RunConfig, load_config
 CONFIGS = Path(__file__).parents[1] / "configs"
 NUM_GENES, NUM_GENOTYPES = 30, 100
 MOST_MAPPINGS = 25_000
+COMPILED = Path("~/.cache/gi_jax/tests").expanduser()
 
 
 @pytest.fixture(scope="session", autouse=True)
-def compiled_programs(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Compiles each program once per session, also across the processes that tests start."""
-    folder = os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(tmp_path_factory.mktemp("compiled")))
-    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
-    jax.config.update("jax_compilation_cache_dir", folder)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+def compiled_programs() -> None:
+    """Keeps compiled programs for all tests, the processes that they start, and the next session.
+
+    JAX locks the folder where it bounds its size, so that nobody reads what another has half written. Below
+    a tenth of a second compiling again is faster than looking through the folder at every program written.
+    """
+    for name, value in {
+        "jax_compilation_cache_dir": str(COMPILED),
+        "jax_compilation_cache_max_size": 2**30,
+        "jax_persistent_cache_min_compile_time_secs": 0.1,
+    }.items():
+        os.environ[name.upper()] = str(value)
+        jax.config.update(name, value)
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Removes what a session that was killed left half written: a program without its time of use."""
+    if not hasattr(session.config, "workerinput"):
+        for program in COMPILED.glob("*-cache"):
+            if not program.with_name(program.name.removesuffix("cache") + "atime").exists():
+                program.unlink()
 
 
 def pytest_runtest_teardown() -> None:
@@ -79,3 +101,19 @@ def small_overrides(small_world: Path) -> list[str]:
 def small_config(small_overrides: list[str]) -> RunConfig:
     """`configs/tiny.yaml` on the small world."""
     return load_config(CONFIGS / "tiny.yaml", small_overrides).config
+
+
+@pytest.fixture
+def gi_jax(capfd: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> Callable[..., tuple]:
+    """Exit code, stdout and stderr of `gi-jax ARGUMENTS`, run in this process."""
+    from gi_jax.cli import main
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["gi-jax", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            main()
+            sys.exit(0)
+        out, err = capfd.readouterr()
+        return caught.value.code or 0, out, err
+
+    return call

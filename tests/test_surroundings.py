@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from gi_jax.cli import main
 from gi_jax.config import RunConfig
 from gi_jax.runs import run as train_run
 from gi_jax.runs.run import train
@@ -39,21 +38,6 @@ def trained(small_config: RunConfig, tmp_path_factory: pytest.TempPathFactory) -
 def copied(trained: Path, tmp_path: Path) -> Path:
     """A copy of the run that may be spoiled."""
     return Path(shutil.copytree(trained, tmp_path / "run"))
-
-
-@pytest.fixture
-def gi_jax(capfd, monkeypatch):
-    """Exit code, stdout and stderr of `gi-jax ARGUMENTS`, run in this process."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["gi-jax", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            main()
-            sys.exit(0)
-        out, err = capfd.readouterr()
-        return caught.value.code or 0, out, err
-
-    return call
 
 
 def one_sentence(result: tuple[int, str, str], *parts: str) -> None:

@@ -11,6 +11,14 @@ from conversion.replay_loss import replay_loss_case
 
 CASES = sorted(path.name for path in (Path(__file__).parents[1] / "golden").glob("loss_*"))
 GOLDEN = Path(__file__).parents[1] / "golden"
+# Each loss once, those with a buffer with theirs; float64 has every case.
+IN_FLOAT32 = [
+    "loss_184_icloss_2d",
+    "loss_184_mledist_buffer",
+    "loss_184_mlewass_buffer",
+    "loss_logcosh_large",
+    "loss_logcosh_mean",
+]
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -25,7 +33,7 @@ def test_float64_reproduces_every_recorded_array(case: str) -> None:
         np.testing.assert_allclose(value, recorded[name], rtol=0, atol=max(tolerance, 1e-15), err_msg=name)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", IN_FLOAT32)
 def test_float32_stays_within_1e_5_of_the_float64_values(case: str) -> None:
     found, recorded = replay_loss_case(GOLDEN / case, np.float32), np.load(GOLDEN / case / "outputs.npz")
     for name, value in found.items():
