@@ -15,6 +15,7 @@ from jax import Array
 from jax.typing import DTypeLike
 
 from conversion.golden import Arrays, read_recorded
+from gi_jax.data.arrays import on_host
 from gi_jax.errors import GiJaxError
 from gi_jax.files import read_text
 from gi_jax.losses import Loss, LossInputs, MleDistSupCR, MleState, MleWassSupCR, log_cosh, make_loss
@@ -85,7 +86,9 @@ def _with_recorded_draws(loss: MleSupCR) -> MleSupCR:
         def slot_order(self, buffer: RingBuffer, key: Array) -> Array:
             return key
 
-    return Recorded(**{field.name: getattr(loss, field.name) for field in fields(loss)})
+    settings = {field.name: getattr(loss, field.name) for field in fields(loss)}
+    # As concrete as the class of the loss, which is known when the program runs.
+    return Recorded(**settings)  # pyright: ignore[reportAbstractUsage]
 
 
 def _replay(
@@ -122,13 +125,15 @@ def _replay(
         epoch = settings.get("epoch", epoch)
         count = inputs[f"predictions_{s}"].shape[0]
         z_p = inputs[f"z_P_{s}"] if has_embeddings else np.zeros((count, channels))
-        batch = [
+        predictions, targets, embeddings = (
             jnp.asarray(np.pad(x, ((0, rows - count), (0, 0))), dtype)
             for x in (inputs[f"predictions_{s}"], inputs[f"targets_{s}"], z_p)
-        ]
+        )
         drawn = recorded[f"randperm_{s}_0"] if f"randperm_{s}_0" in recorded else np.arange(0)
         permutation = np.concatenate([drawn, np.arange(drawn.size, slots)]).astype(np.int32)
-        given = LossInputs(*batch, np.arange(rows) < count, jnp.asarray(permutation), jnp.int32(epoch))
+        valid = on_host(np.arange(rows) < count)
+        order = jnp.asarray(permutation)
+        given = LossInputs(predictions, targets, embeddings, valid, order, jnp.int32(epoch))
         before = state
         total, state, terms, grads = step(before, given)
         arrays[f"loss_{s}"] = total

@@ -83,7 +83,7 @@ def resolve(
     # A checkpoint path of the YAML is the original's own, not a folder of this project.
     config = replace(loaded.config, model=replace(loaded.config.model, checkpoint_path=None))
     config = with_absolute_paths(config)  # the folder may be used from anywhere
-    architecture = Architecture(config.model, known.gene_num, known.graph_names)
+    architecture = Architecture(config.neural, known.gene_num, known.graph_names)
     return Resolved(config, with_edge_form(architecture, state_dict), loaded.unused)
 
 

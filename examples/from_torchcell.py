@@ -11,7 +11,7 @@ import numpy as np
 
 import gi_jax
 from conversion.convert import folder_to_torch, torch_to_folder
-from conversion.resolve import Stated
+from conversion.resolve import WrittenConfig
 
 folder = Path(tempfile.mkdtemp())
 
@@ -38,7 +38,7 @@ model:
 conversion = torch_to_folder(
     folder / "model.safetensors",
     folder / "model",
-    stated=Stated(torchcell, "torchcell.yaml"),
+    written=WrittenConfig(torchcell, "torchcell.yaml"),
     genes=folder / "run" / "genes.txt",
 )
 for note in conversion.notes:

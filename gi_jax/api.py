@@ -108,5 +108,7 @@ def _configuration(
 
 def _keep_compiled_programs(config: RunConfig) -> None:
     """Turns the cache of compiled programs on, unless the program that calls this has one of its own."""
-    if jax.config.jax_compilation_cache_dir is None:
+    # JAX makes the names of its settings as it is imported.
+    folder = jax.config.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
+    if folder is None:
         use_compilation_cache(config)

@@ -20,9 +20,11 @@ class Schedule(Protocol):
 
     def start(self) -> ScheduleState:
         """The state of step 0."""
+        ...
 
     def advance(self, state: ScheduleState, metric: float | None = None) -> ScheduleState:
         """The state of the next step; `metric` matters to `ReduceLROnPlateau` alone."""
+        ...
 
 
 class _ByStep:
@@ -201,7 +203,8 @@ def make_schedule(name: str, *, lr: float, **options: Any) -> Schedule:
     for key in own:
         if known[key].default is MISSING and key not in options:
             raise GiJaxError(f"{name} needs {key}; give it a number")
-    return SCHEDULES[name](**options, **({"lr": lr} if "lr" in known else {}))
+    arguments: dict[str, Any] = options | {"lr": lr} if "lr" in known else options
+    return SCHEDULES[name](**arguments)
 
 
 def linear_warmup(step: int, warmup_steps: int) -> float:

@@ -9,7 +9,7 @@ import logging
 import os
 import sys
 from contextlib import suppress
-from typing import Any, TextIO
+from typing import IO, Any, TextIO, cast
 
 from rich.console import Console
 from rich.measure import Measurement
@@ -79,7 +79,7 @@ class Listener(io.TextIOBase):
         self._try("flush")
 
     def isatty(self) -> bool:
-        return not self.gone and self.stream.isatty()
+        return not self.gone and self.stream is not None and self.stream.isatty()
 
     def fileno(self) -> int:
         return self.number
@@ -88,7 +88,7 @@ class Listener(io.TextIOBase):
         return True
 
     @property
-    def encoding(self) -> str:
+    def encoding(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride] # is only read
         return "utf-8" if self.stream is None else self.stream.encoding
 
     def _try(self, method: str, *arguments: Any) -> None:
@@ -134,7 +134,12 @@ class _LogStream(io.TextIOBase):
 def logging_console(logger: logging.Logger) -> Console:
     """A console whose lines become messages of a logger, of level INFO."""
     return PlainConsole(
-        file=_LogStream(logger), width=120, markup=False, emoji=False, highlight=False, soft_wrap=True
+        file=cast(IO[str], _LogStream(logger)),  # typeshed's IO is no base of io's classes
+        width=120,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        soft_wrap=True,
     )
 
 

@@ -30,6 +30,7 @@ def cost_table(task: Task, state: TrainState) -> Table:
     stepper = Stepper(task, optimizer, state, Progress())
     compiled = stepper.compile(state)
     costs, memory = compiled.cost_analysis() or {}, compiled.memory_analysis()
+    assert memory is not None, "every backend says what a compiled program needs"
     batch_size, whose = stepper.device_batch, "" if stepper.mesh is None else " of each device"
     room = "all rows" if stepper.capacity is None else f"{stepper.capacity.union:,} changed rows"
     members = "" if task.config.ensemble == 1 else f", {task.config.ensemble} members"

@@ -73,7 +73,7 @@ def predict(
         table, report = load_query_genotypes(bundle.genes, file)
         ERRORS.print(str(report))  # stdout is for the table
     else:
-        table = genotypes_from_names(bundle.genes, genotypes)
+        table = genotypes_from_names(bundle.genes, genotypes or ())
     for note in predictor.notes:
         ERRORS.print(note)
     scores = predictor.score_table(table if study is None else replace(table, studies=(study,)))

@@ -24,10 +24,10 @@ def score_table(
       std: `[M]` over the members of an ensemble.
       more: further columns of M numbers by name; None leaves a field empty.
     """
-    columns = {"prediction": score}
+    columns: dict[str, Sequence[float | None] | np.ndarray] = {"prediction": score}
     if std is not None:
         columns["prediction_std"] = std
-    columns |= more or {}
+    columns.update(more or {})
     lines = ["\t".join(("genes", *columns))]
     for genotype, *values in zip(genotypes, *columns.values(), strict=True):
         fields = ("" if value is None else f"{value:.6g}" for value in values)

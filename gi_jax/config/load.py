@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -97,7 +97,7 @@ def merged(text: str, overrides: Sequence[str], source: str) -> DictConfig:
 def resolve(values: DictConfig, source: str) -> dict[str, Any]:
     """The values as plain dictionaries and lists, every reference replaced by what it refers to."""
     try:
-        return OmegaConf.to_container(values, resolve=True)
+        return cast(dict[str, Any], OmegaConf.to_container(values, resolve=True))
     except OmegaConfBaseException as error:
         raise GiJaxError(f"{source}: {str(error).splitlines()[0]}") from None
 

@@ -79,7 +79,7 @@ def compiled_folder(config: RunConfig) -> str | None:
       GiJaxError: there is no home folder.
     """
     folder = config.trainer.compilation_cache
-    if folder != TrainerConfig.compilation_cache:
+    if folder is None or folder != TrainerConfig.compilation_cache:
         return folder
     if own := os.environ.get(CACHE_VARIABLE):
         return str(user_path(own) / "compiled")

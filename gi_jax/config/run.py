@@ -75,6 +75,12 @@ class RunConfig:
     regression_task: RegressionTaskConfig = field(default_factory=RegressionTaskConfig)
     trainer: TrainerConfig = field(default_factory=TrainerConfig)
 
+    @property
+    def neural(self) -> ModelConfig:
+        """The options of a model that is trained by gradient."""
+        assert isinstance(self.model, ModelConfig), f"a model of kind {self.model.kind} is solved for"
+        return self.model
+
     def __post_init__(self) -> None:
         at_least("ensemble", self.ensemble, 1)
         if self.ensemble > 1 and self.model.one_solution:

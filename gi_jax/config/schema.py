@@ -57,7 +57,7 @@ def _convert(hint: Any, value: Any, path: str, root: type, unused: list[str]) ->
         # bool before int before float before str, so that each value keeps its own type.
         fitting = [option for option in options if type(value) is option] or options[-1:]
         return _convert(fitting[0], value, path, root, unused)
-    if is_dataclass(hint):
+    if isinstance(hint, type) and is_dataclass(hint):
         return build(hint, value, path, root, unused)
     if get_origin(hint) is tuple:
         if not isinstance(value, (list, tuple)):
@@ -135,7 +135,7 @@ def _keys(cls: type, path: str = "") -> Iterator[str]:
         dotted = f"{path}.{name}" if path else name
         yield dotted
         for option in (hint, *get_args(hint)):
-            if is_dataclass(option) and get_origin(hint) is not Mapping:
+            if isinstance(option, type) and is_dataclass(option) and get_origin(hint) is not Mapping:
                 yield from _keys(option, dotted)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from omegaconf import DictConfig, OmegaConf
@@ -88,7 +88,7 @@ def read_yaml(text: str, overrides: Sequence[str] = ()) -> DictConfig:
     for override in overrides:
         key, _, value = override.partition("=")
         OmegaConf.update(over, key, yaml.load(value, Loader=_Loader))
-    return OmegaConf.merge(OmegaConf.create(values), over)
+    return cast(DictConfig, OmegaConf.merge(OmegaConf.create(values), over))
 
 
 def write_yaml(values: Any) -> str:

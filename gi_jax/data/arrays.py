@@ -8,6 +8,6 @@ import numpy as np
 from jax import Array
 
 
-def on_host(array: np.ndarray) -> Array:
-    """A NumPy array in a field of arrays: it stays on the host, and is an array of JAX inside `jax.jit`."""
+def on_host(array: np.ndarray | np.generic) -> Array:
+    """A NumPy array or scalar in a field of arrays: it stays on the host, and `jax.jit` makes it JAX's."""
     return cast(Array, array)

@@ -28,8 +28,8 @@ class Dataset:
 
 
 def load_dataset(
-    genotypes: Sequence[str | Path],
-    networks: Sequence[str | NetworkSource],
+    genotypes: str | Path | Sequence[str | Path],
+    networks: str | NetworkSource | Sequence[str | NetworkSource],
     *,
     genes: str | Path | None = None,
     keep: GenotypeFilter = NO_FILTER,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,7 @@ from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.errors import GiJaxError
 
 _FLOAT32 = np.finfo(np.float32)
+Numbers = TypeVar("Numbers", np.ndarray, jax.Array)  # what goes in comes out
 KINDS = ("identity", "standard", "minmax", "robust")
 
 
@@ -28,16 +30,12 @@ class LabelTransform:
     scale: tuple[float, ...]  # like center, positive
     studies: tuple[str, ...] = ()
 
-    def forward(
-        self, score: np.ndarray | jax.Array, study: np.ndarray | None = None
-    ) -> np.ndarray | jax.Array:
+    def forward(self, score: Numbers, study: np.ndarray | None = None) -> Numbers:
         """Scores in their units `[...]` to labels of the same shape and dtype; `study` codes likewise."""
         center, scale = self._parameters(score, study)
         return (score - center) / scale
 
-    def inverse(
-        self, label: np.ndarray | jax.Array, study: np.ndarray | None = None
-    ) -> np.ndarray | jax.Array:
+    def inverse(self, label: Numbers, study: np.ndarray | None = None) -> Numbers:
         """Labels or predictions of labels `[...]` back to scores in their units."""
         center, scale = self._parameters(label, study)
         return label * scale + center

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from scipy import stats
 
+from gi_jax.evaluate.metrics import rank_correlation
 from gi_jax.files import write_text
 
 FILE = "calibration.tsv"
@@ -42,12 +42,11 @@ def calibrate(
     """
     error = prediction - measured
     parts = np.array_split(np.argsort(spread, kind="stable"), min(bins, len(spread)))
-    varies = len(error) > 1 and np.ptp(spread) > 0 and np.ptp(np.abs(error)) > 0
     return Calibration(
         spread=np.array([spread[part].mean() for part in parts]),
         rmse=np.array([math.sqrt(np.mean(error[part] ** 2)) for part in parts]),
         genotypes=np.array([len(part) for part in parts]),
-        spearman=float(stats.spearmanr(spread, np.abs(error)).statistic) if varies else math.nan,
+        spearman=rank_correlation(spread, np.abs(error)),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from scipy import stats
@@ -23,7 +23,18 @@ def regression_metrics(prediction: np.ndarray, measured: np.ndarray) -> Regressi
     """Compares predictions `[M]` with measurements `[M]`, both in the units of the measurements."""
     error = prediction - measured
     mse = float(np.mean(error**2))
-    varies = len(error) > 1 and np.ptp(prediction) > 0 and np.ptp(measured) > 0
-    pearson = float(stats.pearsonr(prediction, measured).statistic) if varies else math.nan
-    spearman = float(stats.spearmanr(prediction, measured).statistic) if varies else math.nan
+    pearson = math.nan
+    if _vary(prediction, measured):
+        result = cast(Any, stats.pearsonr(prediction, measured))  # SciPy's class has no types
+        pearson = float(result.statistic)
+    spearman = rank_correlation(prediction, measured)
     return RegressionMetrics(pearson, spearman, math.sqrt(mse), mse, float(np.mean(np.abs(error))))
+
+
+def rank_correlation(x: np.ndarray, y: np.ndarray) -> float:
+    """Spearman's correlation of `[M]` with `[M]`; NaN if either does not vary."""
+    return float(cast(Any, stats.spearmanr(x, y)).statistic) if _vary(x, y) else math.nan
+
+
+def _vary(x: np.ndarray, y: np.ndarray) -> bool:
+    return bool(len(x) > 1 and np.ptp(x) > 0 and np.ptp(y) > 0)

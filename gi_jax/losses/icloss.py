@@ -37,6 +37,7 @@ class ICLoss:
     def apply(self, state: tuple[()], inputs: LossInputs) -> tuple[Array, tuple[()], dict[str, Array]]:
         """See `gi_jax.losses.Loss.apply`."""
         rows = inputs.predictions, inputs.targets, inputs.valid
+        assert inputs.z_p is not None, "the contrastive term compares embeddings"
         values = {
             "mse": mse(*rows, weights=self.weights),
             "dist": dist(*rows, weights=self.weights),

@@ -29,6 +29,7 @@ class Loss(Protocol):
 
     def init(self, num_outputs: int, embedding_dim: int, dtype: DTypeLike = jnp.float32) -> LossState:
         """State before the first batch, for D outputs and embeddings of H channels."""
+        ...
 
     def apply(self, state: LossState, inputs: LossInputs) -> tuple[Array, LossState, dict[str, Array]]:
         """Loss of one batch.
@@ -36,6 +37,7 @@ class Loss(Protocol):
         Returns:
           The loss (a scalar), the next state, and the terms to log (without gradient).
         """
+        ...
 
 
 LOSSES = {

@@ -170,6 +170,7 @@ class MleSupCR(ABC):
         by_epoch = self._buffer_weights()
         draws = jnp.asarray(buffer_draws(by_epoch, inputs.predictions.shape[0]))
         draws = draws[jnp.minimum(inputs.epoch, len(by_epoch) - 1), jnp.sum(inputs.valid)]
+        assert inputs.key is not None, "a loss with a buffer draws from it"
         order = self.slot_order(buffer, inputs.key)
         return buffer, *batch_and_past(buffer, rows, inputs.valid, order, draws)
 

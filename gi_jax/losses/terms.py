@@ -24,8 +24,8 @@ def weighted_sum(
       `total_weighted` and `total_loss`, the names of torchcell's logs.
     """
     weighted = {name: lambdas[name] * value for name, (value, _) in values.items()}
-    total = sum(weighted.values())
-    unweighted = sum(value for value, _ in values.values())
+    total = jnp.asarray(sum(weighted.values()))
+    unweighted = jnp.asarray(sum(value for value, _ in values.values()))
     terms = {"total_weighted": total, "total_loss": total}
     for name, (value, per_output) in values.items():
         terms[f"{name}_loss"] = value

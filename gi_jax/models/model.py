@@ -69,29 +69,46 @@ class StartedTile(NamedTuple):
 class FittedModel(Protocol):
     """A model that predicts labels of genotypes."""
 
-    kind: str
-    abilities: Abilities
-    num_members: int  # K, more than one for an ensemble
+    @property
+    def kind(self) -> str:
+        """The name in the registry."""
+        ...
+
+    @property
+    def abilities(self) -> Abilities:
+        """What it can do."""
+        ...
+
+    @property
+    def num_members(self) -> int:
+        """K, more than one for an ensemble."""
+        ...
 
     @property
     def chosen(self) -> str:
         """What the validation genotypes decided."""
+        ...
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of the predictions should know."""
+        ...
 
     def predict(self, table: GenotypeTable) -> Prediction:
         """Labels of M genotypes; their scores are not looked at."""
+        ...
 
     def member(self, index: int) -> FittedModel:
         """One member of an ensemble; the model itself if it is none."""
+        ...
 
     def arrays(self) -> Mapping[str, Any]:
         """All that was fitted: nested dictionaries of arrays, which `ModelKind.restore` takes."""
+        ...
 
     def num_parameters(self) -> dict[str, int]:
         """How many numbers were fitted, by component, of one member; `total` last."""
+        ...
 
     def screen(self, pool: np.ndarray, free: int, fixed: np.ndarray) -> Iterator[StartedTile]:
         """Predicts every genotype of the fixed genes and `free` others of the pool, once, in tiles.
@@ -103,6 +120,7 @@ class FittedModel(Protocol):
           free: 1 or more.
           fixed: gene ids that every genotype has.
         """
+        ...
 
 
 class Fit(Protocol):

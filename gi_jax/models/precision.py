@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax.traverse_util import flatten_dict
+from jax import Array
 
 from gi_jax.errors import GiJaxError
 
@@ -23,7 +24,7 @@ def check_weights(variables: Mapping[str, Any], whose: str) -> None:
     """
     if not isinstance(variables.get("params"), Mapping):
         raise GiJaxError(f"{whose}: holds no weights under `params`; {_ADVICE}")
-    for name, array in flatten_dict(variables, sep=".").items():
+    for name, array in cast(dict[str, Array], flatten_dict(variables, sep=".")).items():
         if not jnp.issubdtype(array.dtype, jnp.floating):
             raise GiJaxError(
                 f"{whose}: the array {name} is of {array.dtype}, expected floating-point numbers; {_ADVICE}"
@@ -47,7 +48,7 @@ def in_working_precision(variables: Mapping[str, Any]) -> dict[str, Any]:
 
     So weights kept in half precision predict what the same numbers kept in float32 do.
     """
-    wide = jnp.float64 if jax.config.jax_enable_x64 else jnp.float32
+    wide = jax.dtypes.canonicalize_dtype(jnp.float64)
     return jax.tree.map(
         lambda array: np.asarray(array, wide if array.dtype == jnp.float64 else jnp.float32), variables
     )

@@ -73,4 +73,6 @@ def fit_competitor(name: str, training: Labelled, validation: Labelled, cell: Ce
     """
     if name not in COMPETITORS:
         raise GiJaxError(f"`{name}` is no baseline; expected one of {', '.join(COMPETITORS)}")
-    return KINDS[name].fit(KINDS[name].options(), training, validation, cell)
+    fit = KINDS[name].fit
+    assert fit is not None, "competitors are solved for"
+    return fit(KINDS[name].options(), training, validation, cell)

@@ -169,7 +169,7 @@ def _of_best(run: Path, read: Callable[[ArrayFolder, int], Any]) -> Any:
     folder = run / "checkpoints" / "best"
     saved = ArrayFolder(folder) if folder.is_dir() else None
     step = saved.newest() if saved else None
-    if step is None:
+    if saved is None or step is None:
         raise GiJaxError(f"{run}: has no weights yet, the training was not validated so far; let it go on")
     try:
         return read(saved, step)

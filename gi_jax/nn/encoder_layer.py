@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import cast
 
 import jax.numpy as jnp
 from flax import linen as nn
@@ -19,7 +20,7 @@ from gi_jax.nn.norms import Norm, NormParameters, normalise
 from gi_jax.nn.options import GeneEncoderConfig
 from gi_jax.ops.changed_rows import BatchChange
 from gi_jax.ops.network_union import stack_of_networks, sum_of_networks
-from gi_jax.ops.node_states import Dense, NodeStates, RowSelection
+from gi_jax.ops.node_states import Dense, NodeStates, RowSelection, SharedColumn
 from gi_jax.ops.norm import Moments
 from gi_jax.ops.spmm import SelectedNetwork
 from gi_jax.ops.trees import take
@@ -105,17 +106,19 @@ class EncoderLayer(nn.Module):
         select: RowSelection,
     ) -> NetworkOutputs:
         """Every row of every genotype."""
+        assert isinstance(states, Dense), "only the first layer has one column for all genotypes"
 
         def attend(branch: Branch, network: Adjacency) -> Array:
             options = {"concat": self.encoder.concat, "self_loops": self.encoder.add_self_loops}
-            return gatv2(branch.convolution, network, states, keep, **options).columns
+            convolution = cast(GATv2Parameters, branch.convolution)
+            return gatv2(convolution, network, states, keep, **options).columns
 
-        def after_attention(branch: Branch, attended: Array) -> tuple[Dense, Moments | None]:
+        def after_attention(branch: Branch, attended: Array) -> tuple[NodeStates, Moments | None]:
             return self._after_messages(branch, Dense(attended), select)
 
-        def with_messages(branch: Branch, number: Array) -> tuple[Dense, Moments | None]:
+        def with_messages(branch: Branch, number: Array) -> tuple[NodeStates, Moments | None]:
             network = SelectedNetwork(tuple(networks), number)
-            received = gin_aggregate(network, branch.convolution.eps, states, keep)
+            received = gin_aggregate(network, cast(GINParameters, branch.convolution).eps, states, keep)
             # Kept for the backward pass, which computes the rest of the branch again.
             received = received.map(partial(checkpoint_name, name=AGGREGATED))
             return self._after_messages(branch, received, select)
@@ -138,17 +141,18 @@ class EncoderLayer(nn.Module):
         select: RowSelection,
     ) -> NetworkOutputs:
         """One template for all genotypes, and the rows that they change; networks by their numbers."""
+        assert isinstance(states, SharedColumn), "changed rows are those of the first layer"
         networks = [graph.networks[g] for g in numbers]
         changes = tuple(change.networks[g] for g in numbers)
-        eps = [branch.convolution.eps for branch in branches]
+        eps = [cast(GINParameters, branch.convolution).eps for branch in branches]
         received = gin_aggregate_shared(networks, eps, states, change._replace(networks=changes))
         outputs, moments = zip(
             *(self._after_messages(*both, select) for both in zip(branches, received, strict=True)),
             strict=True,
         )
         over_union = sum_of_networks if self._summed else stack_of_networks
-        states = over_union(outputs, changes, change.union)
-        return NetworkOutputs(states, [output.wildtype for output in outputs], list(moments))
+        combined = over_union(outputs, changes, change.union)
+        return NetworkOutputs(combined, [output.wildtype for output in outputs], list(moments))
 
     @nn.nowrap  # it declares nothing, and runs inside a loop
     def _after_messages(
@@ -171,11 +175,17 @@ class EncoderLayer(nn.Module):
         rate = self.dropout if config.dropout is None else config.dropout
         if method == "cross_attention":
             kind = nn.remat(CrossAttention, static_argnums=(2, 3)) if self.remat else CrossAttention
-            settings = (config.num_heads,)
+            aggregate = kind(len(self.graph_names), self.channels, config.num_heads, rate, name="aggregator")
         else:
-            kind, hidden = PairwiseInteraction, config.pairwise_hidden_dim or self.channels // 2
-            settings = (hidden, config.pairwise_num_layers, self.activation)
-        aggregate = kind(len(self.graph_names), self.channels, *settings, rate, name="aggregator")
+            aggregate = PairwiseInteraction(
+                len(self.graph_names),
+                self.channels,
+                config.pairwise_hidden_dim or self.channels // 2,
+                config.pairwise_num_layers,
+                self.activation,
+                rate,
+                name="aggregator",
+            )
         # Changed rows before columns: a call draws dropout, and the draws of a seed must stay.
         both = [aggregate(x, present, train) for x in reversed(outputs.embeddings)]
         combined, weights = (outputs.with_embeddings(part[::-1]) for part in zip(*both, strict=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -101,7 +101,9 @@ def _forward(
     base_logit: Array,
     keys: Keys,
 ) -> tuple[tuple[Array, Array], tuple]:
-    mixed, weights = mix_experts(settings, reads, x, groups, base, base_logit, keys)
+    mixed, weights = cast(
+        tuple[Array, Array], mix_experts(settings, reads, x, groups, base, base_logit, keys)
+    )
     return (mixed, weights), (x, groups, base, keys, mixed, weights)
 
 

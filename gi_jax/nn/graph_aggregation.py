@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -98,7 +100,10 @@ class PairwiseInteraction(nn.Module):
         mean_logit = score_out(ACTIVATIONS[self.activation](score_hidden(mean)))[:, 0]
         settings = ExpertSettings(self.activation, self.dropout, linear=self.num_layers == 1)
         dropouts = tuple(keys() for _ in range(max(self.num_layers - 1, 1)))
-        mixed, weights = mix_experts(settings, reads, rows, tuple(groups), mean, mean_logit, dropouts)
+        mixed, weights = cast(
+            tuple[Array, Array],
+            mix_experts(settings, reads, rows, tuple(groups), mean, mean_logit, dropouts),
+        )
         order = np.append(np.argsort(np.concatenate([same, cross])), len(first))
         weights = weights[order].T  # [R, P + 1], pairs in the order of the parameters
         return mixed.reshape(x.shape[1:]), weights.reshape(*x.shape[1:-1], -1)
@@ -108,16 +113,16 @@ def _experts(layers: list[Linear], score_hidden: Linear, score_out: Linear, *, w
     """The pairs' MLPs and the scorer, whose first layer is merged with the last of each MLP."""
     num_pairs, _, h = layers[-1].kernel.shape
     w_a, w_b = jnp.split(layers[0].kernel.swapaxes(1, 2), 2, axis=2)  # [P, K, H]
-    last, middle = layers[-1], layers[1:-1]
+    last, middle, first_bias, last_bias = layers[-1], layers[1:-1], layers[0].bias, layers[-1].bias
+    assert first_bias is not None and last_bias is not None, "every layer of a pair has a bias"
     if len(layers) == 1:
-        last = Linear(
-            jnp.broadcast_to(jnp.eye(h, dtype=last.kernel.dtype), (num_pairs, h, h)),
-            jnp.zeros_like(last.bias),
-        )
-    score = Linear(last.kernel @ score_hidden.kernel, score_hidden(last.bias))
+        identity = jnp.broadcast_to(jnp.eye(h, dtype=last.kernel.dtype), (num_pairs, h, h))
+        last_bias = jnp.zeros_like(last_bias)
+        last = Linear(identity, last_bias)
+    score = Linear(last.kernel @ score_hidden.kernel, score_hidden(last_bias))
     score_out = jax.tree.map(lambda a: jnp.broadcast_to(a, (num_pairs, *a.shape)), score_out)
     return Experts(
-        (w_a + w_b,) if with_itself else (w_a, w_b), layers[0].bias, tuple(middle), last, score, score_out
+        (w_a + w_b,) if with_itself else (w_a, w_b), first_bias, tuple(middle), last, score, score_out
     )
 
 

@@ -37,7 +37,7 @@ class NetworkOutputs(NamedTuple):
 
 
 def one_at_a_time(
-    branch_output: Callable[[Branch, Array], tuple[Dense, Moments | None]],
+    branch_output: Callable[[Branch, Array], tuple[NodeStates, Moments | None]],
     branches: list[Branch],
     inputs: Array,
     like: Array,

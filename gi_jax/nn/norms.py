@@ -23,6 +23,12 @@ class NormParameters(NamedTuple):
     mean_scale: Array | None  # [..., H], graph norm
     running: tuple[Array, Array] | None  # mean and variance [..., H], batch norm in evaluation
 
+    @property
+    def affine(self) -> tuple[Array, Array]:
+        """Scale and bias, of a kind that has them."""
+        assert self.scale is not None and self.bias is not None, "layer, batch and graph norms have both"
+        return self.scale, self.bias
+
 
 class Norm(nn.Module):
     """Declares the parameters of a norm; `stack` is `()` for one norm, `(G,)` for one per network.
@@ -78,9 +84,9 @@ def normalise(
         wide, moments = normalise(kind, p, states.map(lambda x: x.astype(jnp.float32)), select)
         return wide.map(lambda x: x.astype(dtype)), moments
     if kind == "layer":
-        return ops.layer_norm(states, select, p.scale, p.bias), None
+        return ops.layer_norm(states, select, *p.affine), None
     if kind == "batch":
-        return ops.batch_norm(states, select, p.scale, p.bias, p.running)
-    if kind == "graph":
-        return ops.graph_norm(states, select, p.scale, p.bias, p.mean_scale), None
+        return ops.batch_norm(states, select, *p.affine, p.running)
+    if p.mean_scale is not None:
+        return ops.graph_norm(states, select, *p.affine, p.mean_scale), None
     return ops.PARAMETER_FREE[kind](states, select), None

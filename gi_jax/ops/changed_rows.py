@@ -93,15 +93,16 @@ def changed_rows(graph: CellGraph, batch: GenotypeBatch, capacity: Capacity) -> 
     graph, batch = jax.tree.map(jnp.asarray, (graph, batch))
     n, d = graph.num_genes, capacity.singles
     genes = jnp.where(batch.valid[:, None], batch.genes, n)  # [B, S]
+    own, distinct = genes, None
     if d:
         distinct = jnp.unique(genes, size=d + 1, fill_value=n)  # padding gene included, sorted last
         singles = jnp.full((d, genes.shape[1]), n, genes.dtype).at[:, 0].set(distinct[:d])
-        own, genes = genes, jnp.concatenate([singles, genes])  # [D + B, S]
+        genes = jnp.concatenate([singles, genes])  # [D + B, S]
     entries = row_entries(graph, genes, capacity.listed, capacity.networks, d)
     union_keys, union_row, total = _distinct(entries.keys, capacity.union, genes.shape[0] * n)
     rows, union = _rows(entries.keys, genes, n), _rows(union_keys, genes, n)
     overflow, shared = entries.overflow | (total > capacity.union), None
-    if d:
+    if distinct is not None:
         shared, num_joint = _shared_deletions(union_keys, total, own, distinct[:d], capacity, n)
         overflow |= (distinct[d] < n) | (num_joint > capacity.joint)
     flat = NetworkChange(rows, entries.source, entries.row, entries.lost, union_row)

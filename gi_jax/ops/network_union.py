@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -27,7 +28,7 @@ def sum_of_networks(
       changes: G networks.
       union: `[R]`.
     """
-    columns = sum(output.columns for output in outputs)
+    columns = jnp.asarray(sum(output.columns for output in outputs))
     difference = jnp.concatenate([output.difference() for output in outputs])  # [sum of R_g, H]
     replaced = jnp.concatenate([_largest(output.template_rows(), output.rows.live) for output in outputs])
     terms = jnp.concatenate([difference, replaced[:, None]], axis=1)
@@ -47,7 +48,7 @@ def sum_of_networks(
             template = columns[gene, jnp.minimum(1 + genotype, columns.shape[1] - 1)]
             there = (place < changed.shape[0])[:, None]
             parts.append(jnp.where(there, changed.at[place].get(mode="clip"), template))
-        return sum(parts)
+        return jnp.asarray(sum(parts))
 
     (total,) = rows_anew([total], [lost], anew)
     return TemplateWithChanges(columns, total, union)
@@ -60,7 +61,7 @@ def stack_of_networks(
     columns = jnp.stack([output.columns for output in outputs])
     changed = []
     for output, change in zip(outputs, changes, strict=True):
-        template = output.replace(rows=union).template_rows()  # [R, H]
+        template = replace(output, rows=union).template_rows()  # [R, H]
         row = jnp.where(output.rows.live, change.union_row, union.gene.shape[0])
         changed.append(template.at[row].set(output.changed, mode="drop"))
     return TemplateWithChanges(columns, jnp.stack(changed), union)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Self
 
 import jax
@@ -54,7 +55,7 @@ class NodeStates(ABC):
     def with_embeddings(self, arrays: Sequence[Array]) -> Self:
         """The same form with other `embeddings`."""
         (columns,) = arrays
-        return self.replace(columns=columns)
+        return replace(self, columns=columns)
 
     def map(self, function: Callable[[Array], Array]) -> Self:
         """Applies a function of single rows (an MLP, an activation) to all embeddings."""
@@ -62,11 +63,11 @@ class NodeStates(ABC):
 
     def elementwise(self, function: Callable[..., Array], *statistics: Array) -> Self:
         """Applies `function(x, *statistics)` with statistics `[C', H or 1]` given per column."""
-        return self.replace(columns=function(self.columns, *statistics))
+        return replace(self, columns=function(self.columns, *statistics))
 
     def by_gene(self, function: Callable[[Array, Array], Array], own: Array) -> Self:
         """Applies `function(x, own)` with `own` `[N, 1, H]` given per gene."""
-        return self.replace(columns=function(self.columns, own))
+        return replace(self, columns=function(self.columns, own))
 
     @abstractmethod
     def dense(self, batch_size: int) -> Dense:
@@ -127,7 +128,7 @@ class TemplateWithChanges(NodeStates):
 
     def with_embeddings(self, arrays: Sequence[Array]) -> Self:
         columns, changed = arrays
-        return self.replace(columns=columns, changed=changed)
+        return replace(self, columns=columns, changed=changed)
 
     def elementwise(self, function: Callable[..., Array], *statistics: Array) -> Self:
         own = (s[self.column_of_row(s.shape[0])] for s in statistics)  # [R, H or 1]

@@ -31,7 +31,8 @@ class Moments(NamedTuple):
 
     mean: Array  # [2, H]
     variance: Array  # [2, H], biased
-    count: Array  # [2, 1], rows averaged
+    # The statistical word; nobody counts the entries of the tuple.
+    count: Array  # pyright: ignore[reportIncompatibleMethodOverride] # [2, 1], rows averaged
 
 
 def _root(variance: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -104,9 +105,10 @@ class Changes(NamedTuple):
 
     def own_rows(self, states: Embeddings, genotype: Array) -> tuple[Array, Array]:
         """Gate `[N]` and values `[N, H]` of one genotype."""
-        row = row_of_gene(self.rows, self.shared, genotype, states.gate[0].shape[0])
-        gate, values = (rows_of_genotype(*embeddings, row, genotype) for embeddings in states)
-        return gate, values
+        (gate, changed_gate), (values, changed_values) = states
+        row = row_of_gene(self.rows, self.shared, genotype, gate.shape[0])
+        own_gate = rows_of_genotype(gate, changed_gate, row, genotype)
+        return own_gate, rows_of_genotype(values, changed_values, row, genotype)
 
 
 @jax.custom_vjp
@@ -141,11 +143,15 @@ def _anew_where_lost(
 def _forward(
     states: Embeddings, wildtype: PooledWildtype, changes: Deletions | Changes
 ) -> tuple[Array, tuple]:
-    offset, pull, lost = jax.vjp(lambda *x: _corrected(*x, changes), states, wildtype, has_aux=True)
+    offset, pull, lost = jax.vjp(
+        lambda states, wildtype: _corrected(states, wildtype, changes), states, wildtype, has_aux=True
+    )
     return _anew_where_lost(states, wildtype, changes, offset, lost), (pull, lost, states, wildtype, changes)
 
 
-def _backward(saved: tuple, cotangent: Array) -> tuple[Embeddings, PooledWildtype, None]:
+def _backward(
+    saved: tuple[Callable, Array, Embeddings, PooledWildtype, Deletions | Changes], cotangent: Array
+) -> tuple[Embeddings, PooledWildtype, None]:
     pull, lost, states, wildtype, changes = saved
     dstates, dwildtype = pull(cotangent)
 

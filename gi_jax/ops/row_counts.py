@@ -111,9 +111,9 @@ class BatchCounts(NamedTuple):
         return Capacity(
             listed=tuple(map(_round_up, together.listed)),
             networks=tuple(map(_round_up, together.computed)),
-            union=_round_up(together.union),
+            union=_round_up(int(together.union)),
             singles=self.num_singles,
-            joint=_round_up(self.own.union) if self.num_singles else 0,
+            joint=_round_up(int(self.own.union)) if self.num_singles else 0,
         )
 
 

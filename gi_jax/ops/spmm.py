@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -24,7 +25,7 @@ class SelectedNetwork(NamedTuple):
     """One of several networks, chosen as the program runs: a loop over them holds one product at a time."""
 
     networks: tuple[Adjacency, ...]
-    index: Array  # int32
+    number: Array  # int32, of the chosen one
 
     @property
     def num_genes(self) -> int:
@@ -97,10 +98,11 @@ _aggregate, _aggregate_transposed = _one_product(transpose=False), _one_product(
 def _product(adjacency: Adjacency | SelectedNetwork, x: Array, *, transpose: bool) -> Array:
     if isinstance(adjacency, SelectedNetwork):
         products = [partial(_product, network, transpose=transpose) for network in adjacency.networks]
-        return jax.lax.switch(adjacency.index, products, x)
+        return jax.lax.switch(adjacency.number, products, x)
     if adjacency.num_edges == 0:
         return jnp.zeros(x.shape, accumulator(x.dtype))
     if adjacency.backend == "dense":
+        assert adjacency.dense is not None, "`prepared` makes the matrix"
         return _dense_product(adjacency.dense, x, transpose=transpose)
     return sparse_product(adjacency, x.astype(accumulator(x.dtype)), transpose=transpose)
 
@@ -158,7 +160,7 @@ def with_backend(graph: CellGraph, backend: str | Mapping[str, str] = "auto") ->
     for chosen in {backend} if isinstance(backend, str) else backends:
         one_of("aggregation backend", chosen, AGGREGATION_BACKENDS)
     networks = (prepared(a, chosen) for a, chosen in zip(graph.networks, backends, strict=True))
-    return graph.replace(networks=tuple(networks))
+    return replace(graph, networks=tuple(networks))
 
 
 def rule(adjacency: Adjacency) -> str:
@@ -179,7 +181,7 @@ def prepared(adjacency: Adjacency, backend: str) -> Adjacency:
         np.add.at(counts, (np.asarray(adjacency.receivers), np.asarray(adjacency.senders)), 1)
         exact_in_bfloat16 = counts.max(initial=0) <= 256
         dense = jnp.asarray(counts, jnp.bfloat16 if exact_in_bfloat16 else jnp.float32)
-    return adjacency.replace(backend=backend, dense=dense)
+    return replace(adjacency, backend=backend, dense=dense)
 
 
 def masked_spmm(adjacency: Adjacency | SelectedNetwork, x: Array, keep: Array) -> Array:

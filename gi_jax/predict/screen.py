@@ -58,9 +58,9 @@ class Screen:
         self.predictor, self.top = predictor, top
         self.study = predictor.bundle.transform.study_codes((study or "query",))
         names = predictor.bundle.genes
-        genes, including = _names(genes), _names(including)
-        fixed = _distinct([names.index(name) for name in including], including)
-        chosen = range(len(names)) if genes is None else _distinct([names.index(g) for g in genes], genes)
+        wanted, shared = _names(genes), _names(including) or ()
+        fixed = _distinct([names.index(name) for name in shared], shared)
+        chosen = range(len(names)) if wanted is None else _distinct([names.index(g) for g in wanted], wanted)
         pool = np.setdiff1d(np.array(chosen, np.int64), fixed)
         free = size - len(fixed)
         if free < 1 or len(pool) < free:

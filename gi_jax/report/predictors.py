@@ -16,7 +16,8 @@ NAMES = ("global", "local")
 
 def predictors_section(experiment: Experiment, trained: Trained) -> Section | None:
     """How both predictors make up the predictions of test genotypes; None for a model with only one."""
-    config, local = experiment.config.model, experiment.config.model.local_predictor_config
+    config = experiment.config.neural
+    local = config.local_predictor_config
     if not (config.has_paths and local.use_local_predictor):
         return None
     test = experiment.test

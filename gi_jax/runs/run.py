@@ -133,12 +133,18 @@ def _train(
     with closing(reporter):
         fitted = fit(config.model, experiment.training, experiment.validation, experiment.cell)
         if fit.ended is None:
+            assert fit.stopped_by is not None, "nothing but a signal ends a fit without a word"
             text = f"stopped by {fit.stopped_by.name}, state saved at step {fit.progress.step:,}"
             return RunResult(text, None, fit.stopped_by)
+        assert fit.cell is not None, "a fit that ended had a cell"
         used = replace(experiment, graph=fit.cell.graph)
-        evaluation = every_process(
-            lambda: _conclude(folder, used, fitted, reporter, fit.progress, baselines) if is_first() else None
-        )
+
+        def conclude() -> Evaluation | None:
+            if fitted is None:  # the first process alone has the model
+                return None
+            return _conclude(folder, used, fitted, reporter, fit.progress, baselines)
+
+        evaluation = every_process(conclude)
     return RunResult(fit.ended, evaluation, None)
 
 

@@ -55,11 +55,11 @@ class SolvedFit:
         self.begin(-1)
         self.cell, kind = cell, self.config.model.kind
         began = time.monotonic()
-        fitted = every_process(
-            lambda: KINDS[kind].fit(options, training, validation, cell) if is_first() else None
-        )
+        solve = KINDS[kind].fit
+        assert solve is not None, f"a model of kind {kind} is not solved for"
+        fitted = every_process(lambda: solve(options, training, validation, cell) if is_first() else None)
         self.progress.seconds = time.monotonic() - began
-        self.checkpoints.save_best(fitted.arrays() if fitted else {}, self.progress)
+        self.checkpoints.save_best(dict(fitted.arrays()) if fitted else {}, self.progress)
         self.ended = f"{kind} fitted in {self.progress.seconds:.1f} s"
         if fitted is not None:
             table = validation.table

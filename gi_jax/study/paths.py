@@ -32,8 +32,9 @@ def path_numbers(predictor: Predictor, table: GenotypeTable) -> dict[str, float 
       predictor: a trained model.
       table: M measured genotypes.
     """
-    opened = [inside(predictor.fitted.member(index)) for index in range(predictor.num_members)]
-    if not predictor.fitted.abilities.has_paths or opened[0] is None:
+    looked_into = (inside(predictor.fitted.member(index)) for index in range(predictor.num_members))
+    opened = [member for member in looked_into if member is not None]
+    if not predictor.fitted.abilities.has_paths or not opened:
         return {}
     batch_size = predictor.bundle.config.data_module.batch_size
     forward = TableForward(opened[0].model, predictor.graph, table, batch_size)

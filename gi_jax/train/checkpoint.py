@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,10 +50,19 @@ class Checkpoints:
     def __init__(self, run: Path, identity: dict[str, Any]) -> None:
         self.run, self.identity = run, identity
         folder = run / "checkpoints"
-        self._last = ArrayFolder(folder / "last") if is_first() else None
-        self._best = ArrayFolder(folder / "best") if is_first() else None
+        self._folders = (ArrayFolder(folder / "last"), ArrayFolder(folder / "best")) if is_first() else None
         self._last_step = first_process(lambda: self._last.newest())
         self._read_back: set[str] = set()  # what of `state` and `variables` was, in this session
+
+    @property
+    def _last(self) -> ArrayFolder:
+        assert self._folders is not None, "the first process alone reads and writes"
+        return self._folders[0]
+
+    @property
+    def _best(self) -> ArrayFolder:
+        assert self._folders is not None, "the first process alone reads and writes"
+        return self._folders[1]
 
     def save(self, state: TrainState, progress: Progress) -> None:
         """Saves the state to resume from; returns when it is on disk.
@@ -105,7 +115,7 @@ class Checkpoints:
             for broken in damaged:
                 self._last.delete(broken)
             if not record.get(CENTRED):
-                state = state.replace(sums=centred(state.sums))
+                state = replace(state, sums=centred(state.sums))
             return Restored(jax.tree.map(jnp.asarray, state), progress, record, damaged)
         if not damaged:
             return None

@@ -27,15 +27,16 @@ def device_mesh(config: RunConfig) -> Mesh | None:
       GiJaxError: a process has fewer, or they cannot share a batch evenly.
     """
     wanted, batch_size = config.trainer.devices, config.data_module.batch_size
-    chosen: list[jax.Device] = []
+    chosen = []
     for process in range(jax.process_count()):
         there = jax.local_devices(process_index=process)
-        if wanted != "all" and wanted > len(there):
+        number = len(there) if isinstance(wanted, str) else wanted  # the one text is `all`
+        if number > len(there):
             raise GiJaxError(
                 f"trainer.devices is {wanted}, but JAX finds {len(there)} of kind {there[0].platform}"
                 f"{f' in process {process}' if jax.process_count() > 1 else ''}; use trainer.devices=all"
             )
-        chosen += there if wanted == "all" else there[:wanted]
+        chosen += there[:number]
     if batch_size % len(chosen):
         below = batch_size // len(chosen) * len(chosen)
         fitting = f"{below} or {below + len(chosen)}" if below else len(chosen)

@@ -54,7 +54,7 @@ def check_starting_weights(found: int, config: RunConfig) -> None:
             f"{path}: holds an ensemble of {found}, but this configuration trains {wanted}; set "
             f"ensemble: {found}, or start from one member saved as a model folder"
         )
-    if found == 1 < wanted and config.model.dropout == 0:
+    if found == 1 < wanted and config.neural.dropout == 0:
         raise GiJaxError(
             f"ensemble is {wanted}, but {path} gives every member the same weights and model.dropout is 0, "
             f"so they would stay equal; set model.dropout or ensemble: 1, or name an ensemble of {wanted}"

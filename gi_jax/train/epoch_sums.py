@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from gi_jax.data.arrays import on_host
 from gi_jax.train.state import EpochSums
 
 
@@ -24,8 +25,8 @@ def centred(sums: EpochSums) -> EpochSums:
     """The moments around the mean from the plain sums that checkpoints of earlier versions hold."""
     count, loss, p, y, pp, yy, py = (np.asarray(value, np.float64) for value in sums)
     n = np.maximum(count, 1)
-    moments = EpochSums(count, loss / n, p / n, y / n, pp - p * p / n, yy - y * y / n, py - p * y / n)
-    return EpochSums(*(new.astype(old.dtype) for new, old in zip(moments, sums, strict=True)))
+    moments = (count, loss / n, p / n, y / n, pp - p * p / n, yy - y * y / n, py - p * y / n)
+    return EpochSums(*(on_host(new.astype(old.dtype)) for new, old in zip(moments, sums, strict=True)))
 
 
 def _summary(

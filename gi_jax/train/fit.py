@@ -15,7 +15,6 @@ from gi_jax.config import RunConfig
 from gi_jax.data.transforms import LabelTransform
 from gi_jax.models.model import Cell, FittedModel, Labelled, PredictionSettings
 from gi_jax.models.neural.fitted import restore_neural
-from gi_jax.models.neural.options import ModelConfig
 from gi_jax.models.weights import read_best
 from gi_jax.ops.spmm import with_backend
 from gi_jax.train.checkpoint import Checkpoints, Restored
@@ -63,7 +62,7 @@ class GradientFit:
         self.cell: Cell | None = None  # with the backends that it was trained with
 
     def __call__(
-        self, options: ModelConfig, training: Labelled, validation: Labelled, cell: Cell
+        self, options: Any, training: Labelled, validation: Labelled, cell: Cell
     ) -> FittedModel | None:
         """The best weights by the validation genotypes; None if a signal stopped the training.
 
@@ -87,17 +86,18 @@ class GradientFit:
         if self.ended is None:
             self.stopped_by = signals.received
             return None
-        best = loop.criterion.best(self.progress)
+        best, epoch = loop.criterion.best(self.progress), self.progress.best_epoch
+        assert epoch is not None, "a training that ended was validated"
         self.reporter.say(
             f"training ended: {self.ended}; best {loop.criterion.label} "
-            f"{math.nan if best is None else best:.4f} in epoch {self.progress.best_epoch + 1}"
+            f"{math.nan if best is None else best:.4f} in epoch {epoch + 1}"
         )
         return every_process(lambda: self._best(task) if is_first() else None)
 
     def _best(self, task: Task) -> FittedModel:
         settings = PredictionSettings(task.config.data_module.batch_size, task.config.ensemble)
         variables: dict[str, Any] = read_best(self.folder)[0]
-        return restore_neural(variables, task.config.model, task.cell, settings)
+        return restore_neural(variables, task.config.neural, task.cell, settings)
 
 
 def _with_earlier_backends(cell: Cell, config: RunConfig, progress: Progress) -> Cell:

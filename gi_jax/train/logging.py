@@ -155,9 +155,9 @@ class _Figures(ProgressColumn):
         return Text(task.fields.get("figures", ""))
 
 
-def clock(seconds: float) -> str:
+def clock(seconds: float | None) -> str:
     """Seconds as `h:mm:ss` or `m:ss`; `?` if unknown."""
-    if not math.isfinite(seconds):
+    if seconds is None or not math.isfinite(seconds):
         return "?"
     minutes, rest = divmod(round(max(seconds, 0)), 60)
     hours, minutes = divmod(minutes, 60)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
+from dataclasses import replace
 from signal import Signals
 from typing import Any
 
@@ -12,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from gi_jax.data.arrays import on_host
 from gi_jax.errors import GiJaxError
 from gi_jax.evaluate.metrics import RegressionMetrics, regression_metrics
 from gi_jax.models.neural.fitted import prediction_module
@@ -71,7 +73,7 @@ class Training:
         self.val = task.validation.table
         self.criterion = choose_criterion(self.val.score)
         self._told_undefined = False
-        model = prediction_module(self.config.model, task.graph)
+        model = prediction_module(self.config.neural, task.graph)
         batch_size, members = self.config.data_module.batch_size, self.config.ensemble
         self.validate = TableForward(model, task.graph, self.val, batch_size, members)
         self._started = time.monotonic() - progress.seconds
@@ -126,10 +128,10 @@ class Training:
         for position in range(progress.position, self.steps):
             last = position + 1 == self.steps
             inputs = StepInputs(
-                np.int32(position),
-                np.int32(progress.epoch),
-                np.float32(self.rate.value(progress)),
-                np.bool_(last or (position + 1) % accumulation == 0),
+                on_host(np.int32(position)),
+                on_host(np.int32(progress.epoch)),
+                on_host(np.float32(self.rate.value(progress))),
+                on_host(np.bool_(last or (position + 1) % accumulation == 0)),
             )
             self.state, report = self.stepper(self.state, inputs)
             progress.position, progress.step = position + 1, progress.step + 1
@@ -166,7 +168,7 @@ class Training:
             self.rate.after_epoch(progress, val_mse)
             progress.epoch, progress.position = progress.epoch + 1, 0
             sums = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), self.state.sums)
-            self.state = self.state.replace(sums=on_all_devices(sums, self.stepper.mesh))
+            self.state = replace(self.state, sums=on_all_devices(sums, self.stepper.mesh))
         self._save()
         self._agree()
 

@@ -15,6 +15,7 @@ from gi_jax.files import read_text
 def required_bytes(step: jax.stages.Compiled) -> int:
     """Bytes of a compiled step's arguments and work space; its results take the place of its arguments."""
     memory = step.memory_analysis()
+    assert memory is not None, "every backend says what a compiled program needs"
     return memory.argument_size_in_bytes + memory.temp_size_in_bytes
 
 

@@ -25,6 +25,7 @@ class Objective(Protocol):
 
     def init(self, embedding_dim: int, dtype: jnp.dtype) -> LossState:
         """The state before the first batch."""
+        ...
 
     def apply(
         self,
@@ -42,6 +43,7 @@ class Objective(Protocol):
           output: of the model.
           labels: `[B, 1]`.
         """
+        ...
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,8 @@ def _dango(config: RunConfig) -> DangoObjective:
             f"regression_task.loss is 'dango', which reconstructs networks from model.kind 'dango', not "
             f"'{config.model.kind}'; use another loss"
         )
-    names, options = config.cell_dataset.graphs, config.regression_task.loss_options
+    names = config.cell_dataset.graphs
+    options: dict[str, Any] = dict(config.regression_task.loss_options)
     weights = {name: 0.1 if any(part in name for part in SPARSELY_OBSERVED) else 1.0 for name in names}
     for key in [key for key in options if key.startswith("lambda_")]:
         name = key.removeprefix("lambda_")

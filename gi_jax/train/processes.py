@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import jax
 import numpy as np
@@ -93,7 +93,7 @@ def every_process(action: Callable[[], Value]) -> Value:
         raise failure
     if len(failed):
         raise GiJaxError(f"process {failed[0]} could not go on; see what it says")
-    return value
+    return cast(Value, value)
 
 
 def check_alike(what: str, value: Any) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
 from flax.traverse_util import flatten_dict
+from jax import Array
 
 from gi_jax.config import RunConfig
 from gi_jax.errors import GiJaxError
@@ -52,7 +53,7 @@ def _member_state(task: Task, member: int, loaded: ModelBundle | None) -> TrainS
         config.regression_task,
         make_optimizer(config.regression_task, variables["params"]),
         task.objective,
-        embedding_dim=config.model.hidden_channels,
+        embedding_dim=config.neural.hidden_channels,
         batch_size=config.data_module.batch_size,
         seed=seed,
     )
@@ -60,7 +61,10 @@ def _member_state(task: Task, member: int, loaded: ModelBundle | None) -> TrainS
 
 def _same_shapes(loaded: dict[str, Any], fresh: dict[str, Any], config: RunConfig) -> dict[str, Any]:
     found, expected = (
-        {name: tuple(leaf.shape) for name, leaf in flatten_dict(tree, sep=".").items()}
+        {
+            name: tuple(leaf.shape)
+            for name, leaf in cast(dict[str, Array], flatten_dict(tree, sep=".")).items()
+        }
         for tree in (loaded, fresh)
     )
     for name in expected | found:

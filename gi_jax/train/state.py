@@ -28,7 +28,8 @@ class EpochSums(NamedTuple):
     labels y, `sum p^2 - n mean(p)^2` in float32 would be the difference of two large numbers.
     """
 
-    count: Array  # [], n
+    # A checkpoint knows this array by its name; nobody counts the entries of the tuple.
+    count: Array  # pyright: ignore[reportIncompatibleMethodOverride] # [], n
     loss: Array  # [], the mean
     prediction: Array  # [], the mean
     label: Array  # [], the mean
@@ -85,7 +86,7 @@ def init_variables(model: nn.Module, graph: CellGraph, seed: int) -> dict[str, A
 @partial(jax.jit, static_argnames="model")  # compiled once for all members of an ensemble
 def _init(key: Array, graph: CellGraph, *, model: nn.Module) -> dict[str, Any]:
     # Shapes of parameters do not depend on the batch, so the smallest one will do.
-    return model.init(key, graph, genotype_batch([[0]], graph.num_genes))
+    return dict(model.init(key, graph, genotype_batch([[0]], graph.num_genes)))
 
 
 def init_state(

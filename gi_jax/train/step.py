@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import jax
@@ -114,7 +115,8 @@ def make_train_step(
             finite = jax.lax.pmin(finite.astype(jnp.int32), axis) > 0
         norm = optax.tree.norm(gradient)
         new = _update(state, gradient, optimizer, inputs, ema_decay)
-        new = new.replace(
+        new = replace(
+            new,
             step=state.step + 1,
             batch_stats=batch_stats,
             loss_state=loss_state,
@@ -150,12 +152,12 @@ def _update(
     def move(state: TrainState) -> TrainState:
         mean = jax.tree.map(lambda g: g / count.astype(g.dtype), total)
         moved = _move(state, mean, optimizer, inputs.learning_rate, ema_decay)
-        return moved.replace(
-            accumulated=jax.tree.map(jnp.zeros_like, total), num_accumulated=jnp.zeros_like(count)
+        return replace(
+            moved, accumulated=jax.tree.map(jnp.zeros_like, total), num_accumulated=jnp.zeros_like(count)
         )
 
     def wait(state: TrainState) -> TrainState:
-        return state.replace(accumulated=total, num_accumulated=count)
+        return replace(state, accumulated=total, num_accumulated=count)
 
     return jax.lax.cond(inputs.update, move, wait, state)
 
@@ -174,7 +176,9 @@ def _move(
         n = state.num_updates.astype(learning_rate.dtype)
         decay = jnp.minimum(ema_decay, (1 + n) / (10 + n))
         averaged = jax.tree.map(lambda a, p: a + (1 - decay).astype(a.dtype) * (p - a), averaged, params)
-    return state.replace(params=params, moments=moments, averaged=averaged, num_updates=state.num_updates + 1)
+    return replace(
+        state, params=params, moments=moments, averaged=averaged, num_updates=state.num_updates + 1
+    )
 
 
 def _add(sums: EpochSums, loss: Array, predictions: Array, labels: Array, valid: Array) -> EpochSums:

@@ -10,6 +10,7 @@ import jax
 import numpy as np
 import optax
 
+from gi_jax.data.arrays import on_host
 from gi_jax.models.neural.row_needs import changed_row_needs
 from gi_jax.ops.row_counts import RowCounts, cheaper_than_all_rows
 from gi_jax.train.batches import TrainingData, epoch_order, training_data
@@ -53,13 +54,14 @@ class Stepper:
         dtype = jax.tree.leaves(state.params)[0].dtype
         data: TrainingData = training_data(train, task.training.labels, dtype)
         self.data, self.graph = on_all_devices((data, task.graph), self.mesh)
-        self.needs = changed_row_needs(task.config.model, task.graph, train.genes, self.device_batch)
+        self.needs = changed_row_needs(task.config.neural, task.graph, train.genes, self.device_batch)
         known = progress.row_need if progress.device_batch == self.device_batch else []
         self.row_need = None
         if self.needs is not None:
             self.row_need = RowCounts.from_list(known) if known else self.needs.expected(self.device_batch)
         self.rng = np.asarray(state.rng).reshape(-1, 2)[0]  # all members see the first one's batches
-        self.capacity, self._step, self._compiled = None, None, None
+        self.capacity, self._compiled = None, None
+        self._step: Any = None
         self._make_step()
 
     def start_epoch(self, epoch: int) -> tuple[np.ndarray, bool]:
@@ -67,7 +69,7 @@ class Stepper:
         sizes = {"num_genotypes": self.data.num_genotypes, "batch_size": self.batch_size}
         order = epoch_order(self.rng, epoch, **sizes)
         self.order, order = on_all_devices(order, self.mesh), np.asarray(order)
-        if self.capacity is None:
+        if self.capacity is None or self.needs is None or self.row_need is None:
             return order, False
         before = self.capacity
         self.row_need = self.row_need.maximum(self.needs.largest(order, self.device_batch))
@@ -93,7 +95,8 @@ class Stepper:
     def compile(self, state: Any) -> jax.stages.Compiled:
         """The step of the first epoch, compiled but not run, for its costs."""
         self.start_epoch(0)
-        inputs = StepInputs(np.int32(0), np.int32(0), np.float32(0), np.bool_(True))
+        first = (np.int32(0), np.int32(0), np.float32(0), np.bool_(True))
+        inputs = StepInputs(*map(on_host, first))
         return self._step.lower(state, self.data, self.order, self.graph, inputs).compile()
 
     def _required_at(self, state: TrainState, batch_size: int) -> int:
@@ -102,14 +105,14 @@ class Stepper:
         task = replace(self.task, config=smaller)
         state = one_copy(state)
         failed = state.failure.genotypes[..., :batch_size]
-        state = state.replace(failure=state.failure._replace(genotypes=failed))
+        state = replace(state, failure=state.failure._replace(genotypes=failed))
         stepper = Stepper(task, self.optimizer, state, Progress())
         return required_bytes(stepper.compile(on_all_devices(state, stepper.mesh)))
 
     def _make_step(self) -> None:
         """Makes the step for the present counts, unless the one there has the same capacity."""
         config, capacity = self.task.config, None
-        if self.needs is not None:
+        if self.needs is not None and self.row_need is not None:
             capacity = self.needs.capacity(self.row_need)
             capacity = cheaper_than_all_rows(capacity, len(self.task.genes), self.device_batch)
         if self._step is not None and capacity == self.capacity:

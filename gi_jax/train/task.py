@@ -47,7 +47,7 @@ def make_task(
       GiJaxError: a loss that the model has no output for, an unknown option, an impossible precision.
     """
     model = build_model(
-        config.model,
+        config.neural,
         gene_num=len(cell.genes),
         graph_names=cell.graph.names,
         precision=config.trainer.precision,

@@ -64,7 +64,7 @@ def load_query_genotypes(genes: GeneList, path: str | Path) -> tuple[GenotypeTab
         raise _unknown_genes(genes, table, sets, left)
     notes = (f"columns not read: {', '.join(table.unread)}",) if table.unread else ()
     report = SourceReport(str(path), "genotypes", len(sets), len(sets), notes=notes)
-    return _unmeasured(sets, len(genes)), LoadReport((report,))
+    return _unmeasured(_known(sets), len(genes)), LoadReport((report,))
 
 
 def genotypes_from_names(genes: GeneList, genotypes: str | Sequence[str]) -> GenotypeTable:
@@ -78,7 +78,7 @@ def genotypes_from_names(genes: GeneList, genotypes: str | Sequence[str]) -> Gen
     for row, found in enumerate(sets):
         if isinstance(found, str):
             raise GiJaxError(f"genotype `{genotypes[row]}`: {genes.unknown(found)}; correct the name")
-    return _unmeasured(sets, len(genes))
+    return _unmeasured(_known(sets), len(genes))
 
 
 def _path(source: str | Path) -> Path:
@@ -136,6 +136,11 @@ def _gene_sets(genes: GeneList, texts: Sequence[str], where: Callable[[int], str
             )
         sets.append(found)
     return sets
+
+
+def _known(sets: list[list[int] | str]) -> list[list[int]]:
+    """The sets of which every gene was found."""
+    return [found for found in sets if not isinstance(found, str)]
 
 
 def _unknown_genes(genes: GeneList, table: Table, sets: list, rows: list[int]) -> GiJaxError:

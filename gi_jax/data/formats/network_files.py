@@ -43,7 +43,9 @@ def bundled_network(name: str) -> NetworkSource:
     return NetworkSource(name, YEAST / "networks" / f"{name}.tsv.gz", networks[name])
 
 
-def load_networks(genes: GeneList, sources: Sequence[str | NetworkSource]) -> tuple[CellGraph, LoadReport]:
+def load_networks(
+    genes: GeneList, sources: str | NetworkSource | Sequence[str | NetworkSource]
+) -> tuple[CellGraph, LoadReport]:
     """Loads networks over one gene list, in the order given.
 
     An undirected network gets both directions of every edge; an edge that stands in a file

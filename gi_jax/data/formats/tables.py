@@ -33,7 +33,7 @@ def read_lines(path: Path) -> list[str]:
     Raises:
       GiJaxError: no such file, a folder, unreadable, broken gzip, not UTF-8, or no character but white space.
     """
-    path = user_path(path)
+    path, wide = user_path(path), None
     try:
         content = path.read_bytes()
         if content.startswith(_GZIP_MAGIC):

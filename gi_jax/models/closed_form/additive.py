@@ -46,12 +46,12 @@ class Additive(Solved):
     kind = "additive"
 
     @property
-    def num_genes(self) -> int:
+    def num_genes(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride] # is only read
         """N."""
         return len(self.effects)
 
     @property
-    def chosen(self) -> str:
+    def chosen(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride] # is only read
         """The strength."""
         return f"ridge strength {self.strength:g}"
 
@@ -100,7 +100,8 @@ def fit_additive(
             # Centering the indicators eliminates the intercept, which ridge regression does not shrink.
             return gram @ a - len(train) * frequency * (frequency @ a) + strength * a
 
-        operator = LinearOperator(gram.shape, matvec=normal_matrix, dtype=float)
+        # SciPy's constructor makes an operator of another class, with other arguments.
+        operator = LinearOperator(gram.shape, matvec=normal_matrix, dtype=float)  # pyright: ignore[reportCallIssue]
         effects, _ = cg(operator, moment, x0=effects, rtol=1e-8)
         fit = Additive(float(mean - frequency @ effects), effects, strength)
         fits.append((np.mean((fit.labels(val.genes) - val.score) ** 2), fit))

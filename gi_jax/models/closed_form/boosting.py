@@ -36,7 +36,7 @@ class GradientBoosting(Solved):
     abilities = Abilities(uses_networks=True, tells_unseen_genes_apart=True, has_paths=False)
 
     @property
-    def num_genes(self) -> int:
+    def num_genes(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride] # is only read
         """N."""
         return len(self.features)
 
@@ -72,7 +72,11 @@ def fit_gradient_boosting(
     fits = []
     for leaf_size in leaf_sizes:
         trees = HistGradientBoostingRegressor(
-            max_iter=500, min_samples_leaf=leaf_size, early_stopping=True, n_iter_no_change=20, random_state=0
+            max_iter=500,
+            min_samples_leaf=leaf_size,
+            early_stopping=True,  # pyright: ignore[reportArgumentType] # scikit-learn has no types; see its docs
+            n_iter_no_change=20,
+            random_state=0,
         ).fit(train_features, train.score, X_val=val_features, y_val=val.score)
         fit = GradientBoosting(features, trees, f"{trees.n_iter_} trees, leaves of {leaf_size} or more")
         fits.append((np.mean((trees.predict(val_features) - val.score) ** 2), fit))

@@ -50,12 +50,12 @@ class LowRank(Solved):
     kind = "low_rank"
 
     @property
-    def num_genes(self) -> int:
+    def num_genes(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride] # is only read
         """N."""
         return self.additive.num_genes
 
     @property
-    def chosen(self) -> str:
+    def chosen(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride] # is only read
         """The strengths, and the rank that came of them."""
         rank = len(self.pairs.values)
         shrunk = f"rank {rank}, spectral strength {self.pairs.strength:.3g}" if rank else "rank 0"
@@ -194,11 +194,13 @@ class _Descent:
 
     def minimise(self, effects: np.ndarray, strength: float) -> tuple[np.ndarray, PairEffects]:
         """A few steps from `effects` `[n + 1, n + 1]`; returns where they end, in both forms."""
+        pairs = None
         for _ in range(STEPS_PER_STRENGTH):
             stepped = effects + self.slope(effects) / self.curvature
             vectors, values = self.shrink_spectrum(stepped, strength / self.curvature)
             pairs = PairEffects(vectors[:-1], values, strength)
             effects = pairs.matrix()
+        assert pairs is not None, "there is a step or more"
         return effects, pairs
 
     def shrink_spectrum(self, matrix: np.ndarray, threshold: float) -> tuple[np.ndarray, np.ndarray]:

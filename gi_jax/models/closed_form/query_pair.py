@@ -32,7 +32,7 @@ class QueryPairMean(Solved):
     kind = "query_pair"
 
     @property
-    def chosen(self) -> str:
+    def chosen(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride] # is only read
         """The shrinkage."""
         return f"shrinkage {self.shrinkage:g}"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -22,10 +22,8 @@ class Solved:
     Subclasses are dataclasses of arrays and numbers, and say what they predict in `labels`.
     """
 
-    kind: ClassVar[str]
-    abilities: ClassVar[Abilities] = Abilities(
-        uses_networks=False, tells_unseen_genes_apart=False, has_paths=False
-    )
+    kind: str
+    abilities: Abilities = Abilities(uses_networks=False, tells_unseen_genes_apart=False, has_paths=False)
     num_members = 1
     notes: tuple[str, ...] = ()
     num_genes: int  # N
@@ -79,7 +77,7 @@ def check_arrays(
       GiJaxError: one is missing, of another shape, or of no such model.
     """
     found = {name: np.asarray(array) for name, array in arrays.items()}
-    for name in shapes | found:
+    for name in {**shapes, **found}:
         if name not in found or name not in shapes:
             what = "is missing" if name not in found else "belongs to no such model"
             raise GiJaxError(

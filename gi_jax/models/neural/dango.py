@@ -86,7 +86,8 @@ class Dango(nn.Module):
         hidden = LinearParameters(h, h // 2, initial="uniform", name="meta_0")()
         score = LinearParameters(h // 2, 1, initial="uniform", name="meta_1")()
         weights = jax.nn.softmax(score(jax.nn.relu(hidden(stacked))), axis=0)  # [G, N, 1]
-        integrated = sum(w * x for w, x in zip(jnp.unstack(weights), networks, strict=True))  # [N, H]
+        weighted = (w * x for w, x in zip(jnp.unstack(weights), networks, strict=True))
+        integrated = jnp.asarray(sum(weighted))  # [N, H]
 
         genes = integrated.at[batch.genes].get(mode="fill", fill_value=0)  # [B, S, H]
         sagnn = HyperSAGNN(

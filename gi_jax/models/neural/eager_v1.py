@@ -103,9 +103,9 @@ class EagerV1(nn.Module):
         states = SharedColumn(embedding[:, None])  # [N, 1, H]
         if train and c.norm == "batch":  # statistics count a gene once for every genotype that keeps it
             states = states.dense(b)
-        rows = select.replace(statistics="node") if c.norm == "layer" else select
+        rows = replace(select, statistics="node") if c.norm == "layer" else select
         preprocess = Preprocessor(c.hidden_channels, c.norm, c.activation, c.dropout, name="preprocessor")
-        layers = [preprocess(states, rows, train).dense(b)]
+        layers: list[NodeStates] = [preprocess(states, rows, train).dense(b)]
         encoder = replace(c.gene_encoder_config, encoder_type="gatv2")
         for number in range(c.num_layers):
             layer = encoder_layer(c, self.graph_names, encoder, number)

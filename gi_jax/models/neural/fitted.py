@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import jax
 import numpy as np
@@ -137,8 +137,8 @@ def _check_shapes(
     smallest = genotype_batch([[0]], graph.num_genes)
     expected = jax.eval_shape(module.init, jax.random.key(0), graph, smallest)
     members = (num_members,) if num_members > 1 else ()
-    needed = {name: (*members, *leaf.shape) for name, leaf in flatten_dict(expected, sep=".").items()}
-    found = {name: leaf.shape for name, leaf in flatten_dict(variables, sep=".").items()}
+    needed = {name: (*members, *leaf.shape) for name, leaf in _leaves(expected).items()}
+    found = {name: leaf.shape for name, leaf in _leaves(variables).items()}
     for name in needed | found:
         if needed.get(name) != found.get(name):
             raise GiJaxError(
@@ -146,3 +146,8 @@ def _check_shapes(
                 f"{found.get(name, 'of an array that is missing')}, expected "
                 f"{needed.get(name, 'no such array')}; restore the config.yaml that came with them"
             )
+
+
+def _leaves(variables: Any) -> dict[str, jax.Array]:
+    """The arrays of a model by their dotted names."""
+    return cast(dict[str, jax.Array], flatten_dict(variables, sep="."))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -32,7 +32,8 @@ def forward_batch(
     """Predicted labels of one batch: `[B]`, or `[K, B]` if the variables are those of K members, stacked."""
 
     def predict(variables: Mapping[str, Any]) -> Array:
-        return model.apply(variables, graph, batch, capacity=capacity).gene_interaction[:, 0]
+        output = cast(Any, model.apply(variables, graph, batch, capacity=capacity))
+        return output.gene_interaction[:, 0]
 
     return jax.vmap(predict)(variables) if stacked else predict(variables)
 

@@ -91,8 +91,8 @@ class GeneInteractionDango(nn.Module):
         keep = keep_mask(batch, self.gene_num, embedding.dtype)  # [N, 1 + B]
         select = RowSelection(c.norm_statistics, batch.valid, axis=axis)
         # A sum can be corrected by the messages it loses; a softmax over messages is computed anew.
-        shortcut = capacity is not None and c.gene_encoder_config.encoder_type == "gin"
-        change = changed_rows(graph, batch, capacity) if shortcut else None
+        gin = c.gene_encoder_config.encoder_type == "gin"
+        change = changed_rows(graph, batch, capacity) if gin and capacity is not None else None
 
         shared = SharedColumn(embedding[:, None].astype(jnp.bfloat16 if self.half else embedding.dtype))
         preprocess = Preprocessor(c.hidden_channels, c.norm, c.activation, c.dropout, name="preprocessor")
@@ -112,7 +112,7 @@ class GeneInteractionDango(nn.Module):
         local = self._predict_locally(deleted, batch.sizes, train)
         gated = self._gate(global_interaction, local, train)
         # A check of what nothing else uses would have it computed.
-        reported = pooled if self._uses_global else Pooled(None, None, None)
+        reported = pooled._asdict() if self._uses_global else {}
         return GeneInteractionOutput(
             gene_interaction=gated.prediction,
             **pooled._asdict(),
@@ -126,7 +126,7 @@ class GeneInteractionDango(nn.Module):
             layer_aggregation_weights=layer_weights,
             finite=finite_stages(
                 batch.valid,
-                **reported._asdict(),
+                **reported,
                 pert_gene_embs=deleted,
                 global_interaction=global_interaction if self._uses_global else None,
                 local_interaction=local and local.interaction,

@@ -1,0 +1,38 @@
+"""The examples run from anywhere, as they stand in the documentation."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+# A line that each example prints when it comes to its end.
+LAST_LINES = {
+    "fine_tune": "on test triples: Pearson",
+    "from_torchcell": "'YBR009C,YNL030W,YLR455W':",
+    "own_data": "on all measurements: Pearson",
+    "predict": "gene `NO_SUCH_GENE` is not among the 6,674 genes",
+    "screen": "lowest triple:",
+}
+
+
+def test_every_example_is_tested_and_shown() -> None:
+    examples = {path.stem for path in (ROOT / "examples").glob("*.py")}
+    assert examples == set(LAST_LINES)
+    menu = (ROOT / "mkdocs.yml").read_text()
+    assert all(f"examples/{name}.md" in menu for name in examples)
+
+
+@pytest.mark.parametrize("name", LAST_LINES)
+def test_example(name: str, tmp_path: Path) -> None:
+    script = ROOT / "examples" / f"{name}.py"
+    surroundings = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, script], cwd=tmp_path, env=surroundings, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+    assert LAST_LINES[name] in done.stdout.splitlines()[-1]
