@@ -21,8 +21,6 @@ Messages go to the logger `gi_jax`: `logging.basicConfig(level="INFO")` shows th
 from __future__ import annotations
 
 import importlib
-import sys
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from gi_jax.errors import GiJaxError
@@ -59,13 +57,12 @@ _HOMES = {
     "load_config": "gi_jax.config",
     "load_dataset": "gi_jax.data",
     "load_model": "gi_jax.predict",
+    "evaluate": "gi_jax.api",
+    "train": "gi_jax.api",
 }
-_CALLED = ("evaluate", "train")  # folders of this package that are also functions of `gi_jax.api`
 
 
 def __getattr__(name: str) -> Any:
-    if name in _CALLED:
-        return importlib.import_module(f"gi_jax.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'gi_jax' has no attribute '{name}'")
     value = getattr(importlib.import_module(_HOMES[name]), name)
@@ -75,27 +72,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})
-
-
-class _CalledFolder(ModuleType):
-    """The module of a folder that may be called, as the function of the same name."""
-
-    def __call__(self, *arguments: Any, **options: Any) -> Any:
-        return self.__wrapped__(*arguments, **options)
-
-    @property
-    def __wrapped__(self) -> Any:
-        name = self.__name__.rpartition(".")[2]
-        return getattr(importlib.import_module("gi_jax.api"), name)
-
-
-class _Package(ModuleType):
-    """The package itself, where Python binds a folder, when first imported, to the name of the function."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in _CALLED and type(value) is ModuleType:
-            value.__class__ = _CalledFolder
-        super().__setattr__(name, value)
-
-
-sys.modules[__name__].__class__ = _Package

@@ -14,7 +14,7 @@ from gi_jax.config import RunConfig, load_config, to_yaml
 from gi_jax.config.load import parse_config
 from gi_jax.config.paths import check_files
 from gi_jax.config.yaml_text import override
-from gi_jax.evaluate.evaluation import Evaluation
+from gi_jax.evaluation.evaluation import Evaluation
 from gi_jax.files import user_path
 from gi_jax.runs import evaluate as evaluate_run
 from gi_jax.runs import run as train_run

@@ -113,11 +113,8 @@ def test_public_names_are_documented_and_load_from_anywhere() -> None:
         assert name == "__version__" or f"`{name}" in gi_jax.__doc__
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         gi_jax.nonsense  # noqa: B018
-    # Whichever comes first, the folder of this name or the function.
-    for first in ("import gi_jax.train.progress", "gi_jax.train", "from gi_jax import train"):
-        code = (
-            f"import gi_jax\n{first}\nimport gi_jax.train.progress as p\nassert callable(gi_jax.train) and p"
-        )
+    for first in ("import gi_jax.training", "gi_jax.train", "from gi_jax import train"):
+        code = f"import gi_jax\n{first}\nassert callable(gi_jax.train)"
         assert python(code).returncode == 0
 
 
@@ -302,7 +299,7 @@ for package in (gi_jax, conversion):
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
-assert "gi_jax.train.loop" in sys.modules and "conversion.convert" in sys.modules
+assert "gi_jax.training.loop" in sys.modules and "conversion.convert" in sys.modules
 assert "torch" not in sys.modules
 """
 

@@ -19,8 +19,8 @@ ROOMS = (
     ("config",),
     ("experiment",),
     ("predict",),
-    ("evaluate",),
-    ("train",),
+    ("evaluation",),
+    ("training",),
     ("explain",),
     ("report",),
     ("runs",),
@@ -62,7 +62,7 @@ def test_no_arrow_runs_back_up() -> None:
         if LEVEL[room] >= LEVEL[own]
     ]
     assert not wrong
-    assert "train" in imports(ROOT / "gi_jax/runs/run.py")  # or nothing is looked at
+    assert "training" in imports(ROOT / "gi_jax/runs/run.py")  # or nothing is looked at
 
 
 def test_the_page_names_the_rooms_in_this_order() -> None:

@@ -11,7 +11,7 @@ from gi_jax.experiment.bundle import ModelBundle
 from gi_jax.experiment.cell import load_genes, load_graph, network_fingerprints
 from gi_jax.models.neural import build_model
 from gi_jax.predict import Predictor
-from gi_jax.train.state import init_variables
+from gi_jax.training.state import init_variables
 
 IDENTITY = LabelTransform("identity", (0.0,), (1.0,))
 TWO_SCALES = LabelTransform("standard", (0.5, 10.0), (2.0, 3.0), ("one", "two"))  # one per study

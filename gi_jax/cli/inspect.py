@@ -23,7 +23,7 @@ def inspect(
     from gi_jax.models.registry import KINDS
     from gi_jax.ops.trees import take
     from gi_jax.runs.run import check_can_be_fitted, training_task
-    from gi_jax.train.start import fresh_state
+    from gi_jax.training.start import fresh_state
 
     check_devices()
     experiment = load_experiment(read_config(config, overrides))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import jax
 from rich.table import Table
 
-from gi_jax.train.memory import available_bytes, required_bytes
-from gi_jax.train.optimizer import make_optimizer
-from gi_jax.train.progress import Progress
-from gi_jax.train.state import TrainState
-from gi_jax.train.stepper import Stepper
-from gi_jax.train.task import Task
+from gi_jax.training.memory import available_bytes, required_bytes
+from gi_jax.training.optimizer import make_optimizer
+from gi_jax.training.progress import Progress
+from gi_jax.training.state import TrainState
+from gi_jax.training.stepper import Stepper
+from gi_jax.training.task import Task
 
 
 def parameter_table(counts: dict[str, int], members: int) -> Table:

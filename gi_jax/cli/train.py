@@ -54,7 +54,7 @@ def train(
     from gi_jax.config.paths import check_files
     from gi_jax.runs.run import PREDICTIONS, REPORT
     from gi_jax.runs.run import train as train_run
-    from gi_jax.train.processes import is_first, start_processes
+    from gi_jax.training.processes import is_first, start_processes
 
     start_processes(coordinator, num_processes, process_id)
     check_devices()

@@ -1,7 +1,7 @@
 """The contract of every model, however it is fitted: what training, prediction and screens know of it.
 
 A kind of model has settings (its options), is fitted to labelled genotypes and gives a `FittedModel`.
-Nothing outside `gi_jax.models` and `gi_jax.train` asks which kind a model is.
+Nothing outside `gi_jax.models` and `gi_jax.training` asks which kind a model is.
 """
 
 from __future__ import annotations
@@ -135,5 +135,5 @@ class ModelKind(NamedTuple):
     options: type  # dataclass of its settings in the `model:` section
     restore: Callable[[Mapping[str, Any], Any, Cell, PredictionSettings], FittedModel]  # from `arrays`
     check: Callable[[Mapping[str, Any], str], None]  # of arrays just read from the file named
-    fit: Fit | None  # None: the weights are found by gradient, see `gi_jax.train`
+    fit: Fit | None  # None: the weights are found by gradient, see `gi_jax.training`
     not_saved: str = ""  # why its arrays cannot be kept in a file, if they cannot

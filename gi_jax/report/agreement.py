@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from gi_jax.evaluate.evaluation import MODEL, Evaluation
+from gi_jax.evaluation.evaluation import MODEL, Evaluation
 from gi_jax.report.blocks import Section, Table, aligned, number, picture, scaled
 from gi_jax.report.interval import RESAMPLES, pearson_intervals
 from gi_jax.report.panels import frameless, measured_against_predicted, new_figure, shown_range

@@ -10,8 +10,8 @@ from matplotlib.ticker import MaxNLocator
 from gi_jax.experiment.experiment import Experiment
 from gi_jax.report.blocks import Picture, Section, number, picture, scaled
 from gi_jax.report.panels import TRAIN, VAL, column, frameless, new_figure, pearson_by_epoch
-from gi_jax.train.batches import num_batches
-from gi_jax.train.criterion import best_validation, choose_criterion
+from gi_jax.training.batches import num_batches
+from gi_jax.training.criterion import best_validation, choose_criterion
 
 Records = Sequence[Mapping[str, Any]]
 

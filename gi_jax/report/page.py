@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from gi_jax.evaluate.evaluation import Evaluation
+from gi_jax.evaluation.evaluation import Evaluation
 from gi_jax.experiment.experiment import Experiment
 from gi_jax.explain.intermediates import inside
 from gi_jax.files import write_text

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from gi_jax.evaluate.evaluation import MODEL, Evaluation
-from gi_jax.evaluate.metrics import regression_metrics
+from gi_jax.evaluation.evaluation import MODEL, Evaluation
+from gi_jax.evaluation.metrics import regression_metrics
 from gi_jax.report.blocks import Picture, Section, Table, aligned, number, picture
 from gi_jax.report.groups import by_size, by_study
 from gi_jax.report.panels import INK, VAL, as_drawn, frameless, new_figure

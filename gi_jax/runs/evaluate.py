@@ -14,8 +14,8 @@ from gi_jax.data.formats.genotype_files import load_genotypes
 from gi_jax.data.genotype_filter import GenotypeFilter
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.data.splits import load_split
-from gi_jax.evaluate.evaluation import Evaluation, print_evaluation
-from gi_jax.evaluate.evaluation import evaluate as evaluate_table
+from gi_jax.evaluation.evaluation import Evaluation, print_evaluation
+from gi_jax.evaluation.evaluation import evaluate as evaluate_table
 from gi_jax.experiment.bundle import CONFIG, load_bundle
 from gi_jax.experiment.experiment import load_experiment
 from gi_jax.models.weights import read_best_record

@@ -16,7 +16,7 @@ from gi_jax.errors import GiJaxError
 from gi_jax.experiment.bundle import CONFIG, GENES
 from gi_jax.experiment.experiment import genotypes_sha256
 from gi_jax.models.weights import read_best_record
-from gi_jax.train.checkpoint import Restored
+from gi_jax.training.checkpoint import Restored
 
 # Keys that only say how long, how talkatively and on how much a run goes on; a resumed run may change them.
 CHANGEABLE = (

@@ -16,9 +16,9 @@ from gi_jax.config.paths import with_absolute_paths
 from gi_jax.config.schema import plain
 from gi_jax.data.splits import load_split
 from gi_jax.errors import GiJaxError
-from gi_jax.evaluate.calibration import FILE as CALIBRATION
-from gi_jax.evaluate.calibration import write_calibration
-from gi_jax.evaluate.evaluation import (
+from gi_jax.evaluation.calibration import FILE as CALIBRATION
+from gi_jax.evaluation.calibration import write_calibration
+from gi_jax.evaluation.evaluation import (
     BASELINES,
     EVALUATION,
     MODEL,
@@ -44,14 +44,14 @@ from gi_jax.runs.resume import (
     describe_resumption,
 )
 from gi_jax.runs.solved import SolvedFit
-from gi_jax.train.checkpoint import Checkpoints, Restored
-from gi_jax.train.devices import device_mesh
-from gi_jax.train.fit import GradientFit
-from gi_jax.train.logging import JsonLines, Reporter, read_records
-from gi_jax.train.processes import check_alike, every_process, is_first
-from gi_jax.train.progress import Progress
-from gi_jax.train.sinks import Sink, make_sinks
-from gi_jax.train.task import Task, make_task
+from gi_jax.training.checkpoint import Checkpoints, Restored
+from gi_jax.training.devices import device_mesh
+from gi_jax.training.fit import GradientFit
+from gi_jax.training.logging import JsonLines, Reporter, read_records
+from gi_jax.training.processes import check_alike, every_process, is_first
+from gi_jax.training.progress import Progress
+from gi_jax.training.sinks import Sink, make_sinks
+from gi_jax.training.task import Task, make_task
 
 METRICS, SPLIT = "metrics.jsonl", "split.npz"
 PICTURE, REPORT = "report.png", "report.html"
@@ -75,7 +75,7 @@ def train(
 ) -> RunResult:
     """Trains into a run folder and evaluates the best weights on the test split.
 
-    Several processes (see `gi_jax.train.processes`) call it with the same arguments and see the same
+    Several processes (see `gi_jax.training.processes`) call it with the same arguments and see the same
     files; the first one writes, speaks and evaluates.
 
     Args:

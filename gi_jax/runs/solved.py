@@ -8,13 +8,13 @@ from signal import Signals
 
 from gi_jax.config import RunConfig
 from gi_jax.data.transforms import LabelTransform
-from gi_jax.evaluate.metrics import regression_metrics
+from gi_jax.evaluation.metrics import regression_metrics
 from gi_jax.models.model import Cell, FittedModel, Labelled
 from gi_jax.models.registry import KINDS
-from gi_jax.train.checkpoint import Checkpoints
-from gi_jax.train.logging import Reporter
-from gi_jax.train.processes import every_process, is_first
-from gi_jax.train.progress import Progress
+from gi_jax.training.checkpoint import Checkpoints
+from gi_jax.training.logging import Reporter
+from gi_jax.training.processes import every_process, is_first
+from gi_jax.training.progress import Progress
 
 
 class SolvedFit:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from gi_jax.data.genotype_table import GenotypeTable
-from gi_jax.evaluate.metrics import regression_metrics
+from gi_jax.evaluation.metrics import regression_metrics
 from gi_jax.explain.intermediates import inside
 from gi_jax.explain.paths import Paths, contributions, forward_paths, shares_of_variance
 from gi_jax.models.neural.forward import TableForward

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from gi_jax.errors import GiJaxError
-from gi_jax.evaluate.metrics import RegressionMetrics
+from gi_jax.evaluation.metrics import RegressionMetrics
 from gi_jax.files import read_text, write_text
 
 RESULTS = "study.json"

@@ -16,7 +16,7 @@ from gi_jax.config import to_yaml
 from gi_jax.config.paths import with_absolute_paths
 from gi_jax.config.study import StudyConfig
 from gi_jax.errors import GiJaxError
-from gi_jax.evaluate.evaluation import (
+from gi_jax.evaluation.evaluation import (
     MODEL,
     Evaluation,
     baseline_scores,
@@ -24,7 +24,7 @@ from gi_jax.evaluate.evaluation import (
     print_evaluation,
     write_evaluation,
 )
-from gi_jax.evaluate.metrics import regression_metrics
+from gi_jax.evaluation.metrics import regression_metrics
 from gi_jax.experiment.bundle import CONFIG
 from gi_jax.experiment.experiment import load_experiment
 from gi_jax.files import check_folder, write_text
@@ -36,8 +36,8 @@ from gi_jax.study.paths import path_numbers
 from gi_jax.study.report import check_report, write_report
 from gi_jax.study.results import Result, finite, on_test_split, write_results
 from gi_jax.terminal import show_title
-from gi_jax.train.criterion import best_validation
-from gi_jax.train.logging import read_records
+from gi_jax.training.criterion import best_validation
+from gi_jax.training.logging import read_records
 
 
 def run_study(

@@ -20,11 +20,11 @@ from gi_jax.models.neural.row_needs import changed_row_needs
 from gi_jax.ops.changed_rows import Capacity
 from gi_jax.ops.row_counts import cheaper_than_all_rows
 from gi_jax.ops.spmm import with_backend
-from gi_jax.train.batches import TrainingData
-from gi_jax.train.objective import PredictionLoss
-from gi_jax.train.optimizer import make_optimizer
-from gi_jax.train.state import init_state
-from gi_jax.train.step import StepInputs, make_train_step
+from gi_jax.training.batches import TrainingData
+from gi_jax.training.objective import PredictionLoss
+from gi_jax.training.optimizer import make_optimizer
+from gi_jax.training.state import init_state
+from gi_jax.training.step import StepInputs, make_train_step
 from tests.benchmarks import jax_port
 from tests.benchmarks.jax_program import LEARNING_RATE, TASK, compiled, mode_function, room
 from tests.benchmarks.measure import Engine, timed

@@ -10,8 +10,8 @@ import numpy as np
 
 from gi_jax.config import RegressionTaskConfig
 from gi_jax.losses import log_cosh
-from gi_jax.train.memory import return_heap
-from gi_jax.train.optimizer import make_optimizer
+from gi_jax.training.memory import return_heap
+from gi_jax.training.optimizer import make_optimizer
 from tests.benchmarks.measure import Engine, available_bytes, timed
 
 TASK = RegressionTaskConfig()

@@ -23,7 +23,7 @@ from gi_jax.nn.pooling import AttentionalPooling
 from gi_jax.ops.changed_rows import changed_rows
 from gi_jax.ops.node_states import Dense, NodeStates, RowSelection, SharedColumn, TemplateWithChanges
 from gi_jax.ops.trees import take
-from gi_jax.train.optimizer import make_optimizer
+from gi_jax.training.optimizer import make_optimizer
 from tests.benchmarks.jax_engines import capacity_of, config_of, genotypes_of, graph_of, params_of
 from tests.benchmarks.jax_program import TASK
 from tests.benchmarks.measure import repeat

@@ -21,7 +21,7 @@ from gi_jax.models.registry import COMPETITORS, KINDS, fit_competitor
 from gi_jax.predict.predictor import Predictor
 from gi_jax.predict.screen import Screen
 from gi_jax.runs.run import training_task
-from gi_jax.train.start import fresh_state
+from gi_jax.training.start import fresh_state
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SAVED = [name for name in COMPETITORS if not KINDS[name].not_saved]

@@ -21,7 +21,7 @@ from gi_jax.models.neural import build_model
 from gi_jax.models.neural.row_needs import changed_row_needs
 from gi_jax.ops.changed_rows import Capacity
 from gi_jax.ops.spmm import with_backend
-from gi_jax.train.state import init_variables
+from gi_jax.training.state import init_variables
 
 N, B = 50, 6
 KINDS = [  # norm, statistics, aggregation, pooled difference

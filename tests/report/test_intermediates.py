@@ -14,7 +14,7 @@ from gi_jax.explain.intermediates import Trained, predictor_parts, wildtype_netw
 from gi_jax.models.neural import build_model
 from gi_jax.models.neural.forward import TableForward
 from gi_jax.report.networks import network_shares
-from gi_jax.train.state import init_variables
+from gi_jax.training.state import init_variables
 
 
 @pytest.fixture(scope="module")

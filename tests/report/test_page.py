@@ -13,14 +13,14 @@ import numpy as np
 import pytest
 
 from gi_jax.config import RunConfig, load_config
-from gi_jax.evaluate.evaluation import Evaluation
-from gi_jax.evaluate.metrics import regression_metrics
+from gi_jax.evaluation.evaluation import Evaluation
+from gi_jax.evaluation.metrics import regression_metrics
 from gi_jax.experiment.bundle import ModelBundle
 from gi_jax.experiment.experiment import Experiment, load_experiment
 from gi_jax.predict.predictor import Predictor
 from gi_jax.report import write_page
 from gi_jax.runs.run import training_task
-from gi_jax.train.state import init_variables
+from gi_jax.training.state import init_variables
 
 TINY = Path(__file__).parents[2] / "configs" / "tiny.yaml"
 ALWAYS = ["Model and baselines", "Measured against predicted", "Residuals", "Training"]

@@ -30,8 +30,8 @@ from gi_jax.study import run as study_run
 from gi_jax.study.paths import path_numbers
 from gi_jax.study.report import BEGIN, END
 from gi_jax.study.results import write_results
-from gi_jax.train.step import StepInputs
-from gi_jax.train.stepper import Stepper
+from gi_jax.training.step import StepInputs
+from gi_jax.training.stepper import Stepper
 
 SMALL = Path(__file__).parents[2] / "configs" / "study_small.yaml"
 GROUP = "small-random-0"
