@@ -32,7 +32,7 @@ types: $(VENV)/.installed-lint $(VENV)/.installed-test
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
 
 docs: $(VENV)/.installed-docs
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build
 
 clean:
 	rm -rf $(VENV)
