@@ -80,7 +80,7 @@ class GeneInteractionDango(nn.Module):
           batch: `[B, S]` deleted genes.
           capacity: room for the rows that the first layer changes; None computes every row of
             every genotype (the same values, slower), as GATv2 always does. Single deletions may be
-            shared only where `gi_jax.models.changed_row_needs` says so.
+            shared only where `gi_jax.models.neural.row_needs` says so.
           train: dropout on, BatchNorm on batch statistics.
           axis: mesh axis over which a larger batch is dealt among devices, each with as many
             genotypes; norm statistics are then those of the larger batch.
