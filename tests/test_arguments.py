@@ -10,8 +10,8 @@ from gi_jax.arguments import as_sequence
 from gi_jax.config import RunConfig, load_config
 from gi_jax.data import NetworkSource, load_dataset, load_gene_list, load_networks
 from gi_jax.data.genotype_table import GenotypeTable
+from gi_jax.evaluation.evaluation import fit_to_labels
 from gi_jax.experiment.experiment import load_experiment
-from gi_jax.models.closed_form import fit_baselines
 
 
 def test_one_thing_is_a_list_of_it() -> None:
@@ -33,9 +33,10 @@ def test_data_overrides_and_baselines_may_be_named_by_one_text(
     (tmp_path / "config.yaml").write_text("seed: 1")
     assert load_config(tmp_path / "config.yaml", "seed=2").config.seed == 2
     experiment = load_experiment(small_config)
-    fitted = fit_baselines("mean", experiment.train, experiment.val, experiment.graph)
+    fitted = fit_to_labels("mean", experiment)
     assert list(fitted) == ["mean"]
-    np.testing.assert_allclose(fitted["mean"].predict(experiment.test.genes), experiment.train.score.mean())
+    predicted = fitted["mean"].predict(experiment.test).members
+    np.testing.assert_allclose(predicted, experiment.labels(experiment.train).mean(), atol=1e-12)
 
 
 def test_a_bundled_network_may_be_named_by_itself() -> None:

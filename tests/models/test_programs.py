@@ -24,7 +24,7 @@ MODELS = {
     "changed rows listed": ModelConfig(num_layers=2),
     "all rows": ModelConfig(num_layers=2, gene_encoder_config=GeneEncoderConfig(encoder_type="gatv2")),
     "no networks": ModelConfig(num_layers=0),
-    "Dango": ModelConfig(name="dango", gene_encoder_config=GeneEncoderConfig()),
+    "Dango": ModelConfig(kind="dango", gene_encoder_config=GeneEncoderConfig()),
 }
 
 

@@ -22,9 +22,8 @@ PROCESS = """
 import os, sys
 import jax
 jax.config.update("jax_enable_x64", True)
-from gi_jax.runs import run
-from gi_jax.training import checkpoint, stepper
-init, call, write, steps = run.init_variables, stepper.Stepper.__call__, checkpoint.write_arrays, 0
+from gi_jax.training import checkpoint, start, stepper
+init, call, write, steps = start.init_variables, stepper.Stepper.__call__, checkpoint.write_arrays, 0
 def wide(*arguments):
     return jax.tree.map(lambda x: x.astype("float64"), init(*arguments))
 def counted(self, state, inputs):
@@ -37,7 +36,7 @@ def counted(self, state, inputs):
 def noted(manager, step, name, *rest):
     print("wrote", name, step, file=sys.stderr)
     write(manager, step, name, *rest)
-run.init_variables, stepper.Stepper.__call__, checkpoint.write_arrays = wide, counted, noted
+start.init_variables, stepper.Stepper.__call__, checkpoint.write_arrays = wide, counted, noted
 from gi_jax.cli import main
 sys.argv[1:] = {arguments}
 main()

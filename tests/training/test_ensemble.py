@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ from gi_jax.training.state import TrainState, init_state, init_variables
 from gi_jax.training.step import Step, StepInputs, make_train_step
 from gi_jax.training.stepper import Stepper
 from tests.programs import result_shapes
-from tests.test_cli import CONFIG, gi_jax
+from tests.test_cli import CONFIG
 from tests.training.stand_in import AdditiveModel
 from tests.training.test_step import DATA, GRAPH, N
 
@@ -208,10 +209,10 @@ def test_validation_is_of_the_mean_prediction(finished: tuple[Path, str], config
 
 
 def test_the_commands_tell_the_spread(
-    finished: tuple[Path, str], small_overrides: list[str], capfd, monkeypatch
+    finished: tuple[Path, str], small_overrides: list[str], gi_jax: Callable[..., tuple]
 ) -> None:
     folder, _ = finished
-    code, out, _ = gi_jax(capfd, monkeypatch, "predict", folder, "G03,G07", "G12")
+    code, out, _ = gi_jax("predict", folder, "G03,G07", "G12")
     header, *rows = [line.split("\t") for line in out.splitlines()]
     assert (code, header) == (0, ["genes", "prediction", "prediction_std"])
     mean, std = Predictor.load(folder).predict_with_spread(["G03,G07", "G12"])
@@ -220,12 +221,12 @@ def test_the_commands_tell_the_spread(
     )
 
     written = {name: (folder / name).read_bytes() for name in ("predictions.tsv", "calibration.tsv")}
-    code, out, _ = gi_jax(capfd, monkeypatch, "evaluate", folder)
+    code, out, _ = gi_jax("evaluate", folder)
     assert code == 0
     assert "calibration: Spearman" in out
     assert written == {name: (folder / name).read_bytes() for name in written}
 
-    code, out, _ = gi_jax(capfd, monkeypatch, "inspect", CONFIG, *small_overrides, "ensemble=2")
+    code, out, _ = gi_jax("inspect", CONFIG, *small_overrides, "ensemble=2")
     assert code == 0
     assert "parameters of each of 2 members" in out
     assert "1,328" in out  # of one member, as in the test of the command
