@@ -18,6 +18,7 @@ from gi_jax.data.genotypes import GenotypeBatch
 from gi_jax.data.networks import CellGraph
 from gi_jax.ops.row_entries import first_of_equal, row_entries, scatter_keys
 from gi_jax.ops.segment import segment_sum
+from gi_jax.ops.trees import take
 
 
 class Capacity(NamedTuple):
@@ -107,7 +108,7 @@ def changed_rows(graph: CellGraph, batch: GenotypeBatch, capacity: Capacity) -> 
         overflow |= (distinct[d] < n) | (num_joint > capacity.joint)
     flat = NetworkChange(rows, entries.source, entries.row, entries.lost, union_row)
     networks = tuple(
-        jax.tree.map(lambda a: a[end - size : end], flat)  # noqa: B023
+        take(flat, slice(end - size, end))
         for end, size in zip(np.cumsum(capacity.networks), capacity.networks, strict=True)
     )
     return BatchChange(networks, union, genes, overflow, shared)
