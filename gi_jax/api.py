@@ -12,7 +12,7 @@ from rich.console import Console
 
 from gi_jax.config import RunConfig, load_config, to_yaml
 from gi_jax.config.load import parse_config
-from gi_jax.config.paths import check_files
+from gi_jax.config.paths import check_files, with_absolute_paths
 from gi_jax.config.yaml_text import override
 from gi_jax.evaluation.evaluation import Evaluation
 from gi_jax.files import user_path
@@ -58,7 +58,7 @@ def train(
     console = logging_console(LOGGER) if console is None else console
     loaded, source = _configuration(config, overrides)
     if resume:
-        check_files(train_run.with_absolute_paths(loaded), source)
+        check_files(with_absolute_paths(loaded), source)
     _keep_compiled_programs(loaded)
     return train_run.train(loaded, user_path(folder), resume=resume, console=console)
 

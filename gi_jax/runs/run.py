@@ -28,7 +28,7 @@ from gi_jax.evaluation.evaluation import (
     print_evaluation,
     write_evaluation,
 )
-from gi_jax.experiment.bundle import CONFIG, load_bundle, write_description
+from gi_jax.experiment.bundle import CONFIG, ModelBundle, write_description
 from gi_jax.experiment.cell import load_genes, network_fingerprints
 from gi_jax.experiment.experiment import Experiment, load_experiment
 from gi_jax.files import check_folder, check_writable, replacing_together
@@ -208,7 +208,11 @@ def _conclude(
     baselines: Sequence[str],
 ) -> Evaluation:
     """Evaluates the fitted model beside baselines, and writes and shows the result."""
-    predictor = Predictor(load_bundle(folder), experiment.graph, fitted=fitted)
+    networks = network_fingerprints(experiment.graph)
+    bundle = ModelBundle(
+        experiment.config, experiment.genes, experiment.transform, networks, dict(fitted.arrays())
+    )
+    predictor = Predictor(bundle, experiment.graph, fitted=fitted)
     evaluation = evaluate(experiment, predictor, experiment.test, baselines)
     write_report(evaluation, experiment, predictor, folder)
     values = evaluation.metrics[MODEL]._asdict()

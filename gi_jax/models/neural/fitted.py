@@ -48,7 +48,7 @@ class NeuralModel:
         self.variables, self.num_members = variables, settings.num_members
         self.kind = trained.kind
         self.abilities = Abilities(
-            uses_networks=trained.needs_networks,
+            uses_networks=True,  # without layers too: that a network changed is said
             tells_unseen_genes_apart=trained.needs_networks,
             has_paths=trained.has_paths,
         )
