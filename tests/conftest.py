@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Callable
@@ -11,7 +12,11 @@ from importlib.metadata import version
 QUICKLY = ["--xla_backend_optimization_level=0", "--xla_cpu_parallel_codegen_split_count=1"]
 if tuple(map(int, version("jaxlib").split(".")[:2])) < (0, 11):  # without this option since
     QUICKLY.append("--xla_cpu_use_fusion_emitters=false")
-os.environ["XLA_FLAGS"] = " ".join([*QUICKLY, os.environ.get("XLA_FLAGS", "")])
+# Each once, though workers are given them already: they are a part of a compiled program's key in the cache.
+os.environ["XLA_FLAGS"] = " ".join(dict.fromkeys([*QUICKLY, *os.environ.get("XLA_FLAGS", "").split()]))
+# Tracing makes hundreds of thousands of objects that live on, and notes for each the lines it came from.
+gc.set_threshold(200_000, 50, 100)
+os.environ.setdefault("JAX_TRACEBACK_IN_LOCATIONS_LIMIT", "0")
 
 from pathlib import Path
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Protocol
 
@@ -75,13 +74,13 @@ class DangoObjective:
 
     Attributes:
       names: the networks of the model, in its order.
-      zero_weights: lambda by network.
+      zero_weights: networks and their lambdas.
       schedule: of alpha over the epochs.
       transition_epoch: of the schedule, torchcell's default if None.
     """
 
     names: tuple[str, ...]
-    zero_weights: Mapping[str, float]
+    zero_weights: tuple[tuple[str, float], ...]
     schedule: str = "PreThenPost"
     transition_epoch: int | None = None
 
@@ -100,7 +99,7 @@ class DangoObjective:
     ) -> tuple[Array, LossState, dict[str, Array]]:
         weight, bias = output.reconstruction
         reconstruction = mean_reconstruction_loss(
-            output.network_embeddings, weight, bias, self.names, graph, self.zero_weights
+            output.network_embeddings, weight, bias, self.names, graph, dict(self.zero_weights)
         )
         alpha = alpha_schedule(self.schedule, self.transition_epoch)(epoch)
         value, terms = dango_loss(output.gene_interaction, labels, reconstruction, alpha, batch.valid)
@@ -149,6 +148,6 @@ def _dango(config: RunConfig) -> DangoObjective:
             f"loss dango has no argument '{unknown[0]}'; it takes schedule, transition_epoch and "
             "lambda_NETWORK"
         )
-    objective = DangoObjective(names, weights, **options)
+    objective = DangoObjective(names, tuple(weights.items()), **options)
     alpha_schedule(objective.schedule, objective.transition_epoch)
     return objective

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
-import jax
 import optax
 
-from gi_jax.config import RegressionTaskConfig
+from gi_jax.config import OptimizerConfig, RegressionTaskConfig
 from gi_jax.errors import GiJaxError
 
 
@@ -21,21 +21,25 @@ def make_optimizer(config: RegressionTaskConfig, params: Any) -> optax.GradientT
     Raises:
       GiJaxError: `regression_task.frozen` names a part that the model does not have.
     """
-    o = config.optimizer
-    moments = optax.scale_by_adam(b1=o.betas[0], b2=o.betas[1], eps=o.eps)
-    decay = optax.add_decayed_weights(o.weight_decay)
-    clip = [optax.clip_by_global_norm(config.clip_grad_norm_max_norm)] if config.clip_grad_norm else []
-    direction = optax.chain(*clip, *((moments, decay) if o.type == "AdamW" else (decay, moments)))
-    if not config.frozen:
-        return direction
-    unknown = [part for part in config.frozen if part not in params]
-    if unknown:
+    if unknown := [part for part in config.frozen if part not in params]:
         raise GiJaxError(
             f"regression_task.frozen names '{unknown[0]}', which is no part of this model; its parts are "
             f"{', '.join(params)}"
         )
-    labels = {
-        part: jax.tree.map(lambda _, frozen=part in config.frozen: "frozen" if frozen else "trained", tree)
-        for part, tree in params.items()
-    }
+    max_norm = config.clip_grad_norm_max_norm if config.clip_grad_norm else None
+    return _optimizer(config.optimizer, max_norm, config.frozen, tuple(params))
+
+
+@lru_cache(maxsize=4)
+def _optimizer(
+    o: OptimizerConfig, max_norm: float | None, frozen: tuple[str, ...], parts: tuple[str, ...]
+) -> optax.GradientTransformation:
+    """The same object for the same settings, so that their compiled steps are told to be the same."""
+    moments = optax.scale_by_adam(b1=o.betas[0], b2=o.betas[1], eps=o.eps)
+    decay = optax.add_decayed_weights(o.weight_decay)
+    clip = [] if max_norm is None else [optax.clip_by_global_norm(max_norm)]
+    direction = optax.chain(*clip, *((moments, decay) if o.type == "AdamW" else (decay, moments)))
+    if not frozen:
+        return direction
+    labels = {part: "frozen" if part in frozen else "trained" for part in parts}
     return optax.multi_transform({"trained": direction, "frozen": optax.set_to_zero()}, labels)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
@@ -118,7 +118,8 @@ class Stepper:
         if self._step is not None and capacity == self.capacity:
             return
         self.capacity = capacity
-        step = make_train_step(
+        self._compiled = None
+        self._step = _jitted_step(
             self.task.model,
             self.task.objective,
             self.optimizer,
@@ -127,6 +128,12 @@ class Stepper:
             ema_decay=config.regression_task.ema_decay,
             check_finite=config.trainer.check_finite,
             mesh=self.mesh,
+            ensemble=config.ensemble > 1,
         )
-        self._compiled = None
-        self._step = jax.jit(over_members(step) if config.ensemble > 1 else step, donate_argnums=0)
+
+
+@lru_cache(maxsize=4)
+def _jitted_step(*parts: Any, ensemble: bool, **settings: Any) -> Any:
+    """The step of `make_train_step`; runs alike in all but data and seed share one, traced once."""
+    step = make_train_step(*parts, **settings)
+    return jax.jit(over_members(step) if ensemble else step, donate_argnums=0)

@@ -37,7 +37,7 @@ def test_dango_weighs_the_zeros_of_sparsely_observed_channels_less() -> None:
     found = objective(DANGO + f"regression_task: {{loss: dango, loss_config: {options}}}")
     names = ("string_coexpression", "string_fusion")
     weights = {"string_coexpression": 0.1, "string_fusion": 0.5}
-    assert found == DangoObjective(names, weights, "LinearUntilUniform", 4)
+    assert found == DangoObjective(names, tuple(weights.items()), "LinearUntilUniform", 4)
 
 
 def test_dangos_objective_mixes_reconstruction_and_interaction_by_epoch() -> None:
@@ -47,7 +47,7 @@ def test_dangos_objective_mixes_reconstruction_and_interaction_by_epoch() -> Non
         reconstruction=(jnp.full((1, 2, 3), 0.25), jnp.zeros((1, 3))),
         gene_interaction=jnp.array([[1.0], [-2.0]]),
     )
-    found = DangoObjective(("net",), {"net": 0.1}, "LinearUntilFlipped", 4)
+    found = DangoObjective(("net",), (("net", 0.1),), "LinearUntilFlipped", 4)
     labels = jnp.zeros((2, 1))
     value, state, terms = found.apply((), output, labels, batch, graph, jax.random.key(0), jnp.int32(1))
     # 7 zero entries of weight 0.1 and 2 edges, each off by 0.5; alpha = 1 - 1/4
