@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
+import runpy
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -28,11 +27,8 @@ def test_every_example_is_tested_and_shown() -> None:
 
 
 @pytest.mark.parametrize("name", LAST_LINES)
-def test_example(name: str, tmp_path: Path) -> None:
-    script = ROOT / "examples" / f"{name}.py"
-    surroundings = os.environ | {"PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
-    done = subprocess.run(
-        [sys.executable, script], cwd=tmp_path, env=surroundings, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    assert LAST_LINES[name] in done.stdout.splitlines()[-1]
+def test_example(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    runpy.run_path(str(ROOT / "examples" / f"{name}.py"), run_name="__main__")
+    assert LAST_LINES[name] in capsys.readouterr().out.splitlines()[-1]

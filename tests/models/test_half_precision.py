@@ -39,9 +39,12 @@ def test_half_precision_is_near_float32_with_float32_parameters(aggregation, bac
     needs = changed_row_needs(config, graph, batch.genes, 12)
     capacity = needs.capacity(needs.largest(np.arange(12), 12))
     models = [build_model(config, N, NAMES, precision=precision) for precision in ("32", "bf16")]
-    variables = models[0].init(jax.random.key(0), graph, batch)
+    variables = jax.jit(models[0].init)(jax.random.key(0), graph, batch)
     # Larger weights than at the start of a training, so that all stages contribute.
-    variables = jax.tree.map(lambda p: p + 0.2 * jax.random.normal(jax.random.key(1), p.shape), variables)
+    larger = jax.jit(
+        lambda tree: jax.tree.map(lambda p: p + 0.2 * jax.random.normal(jax.random.key(1), p.shape), tree)
+    )
+    variables = larger(variables)
 
     def loss(variables, model):
         out = model.apply(variables, graph, batch, capacity=capacity)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 
 import chex
 import jax
@@ -29,25 +30,24 @@ def test_sum_is_the_mean_with_a_first_layer_times_the_number_of_genes() -> None:
     mean, total = (
         build_model(replace(CONFIG, pooled_difference=kind), N, GRAPH.names) for kind in ("mean", "sum")
     )
-    variables = total.init(jax.random.key(0), GRAPH, BATCH)
-    found = total.apply(variables, GRAPH, BATCH)
+    variables = jax.jit(total.init)(jax.random.key(0), GRAPH, BATCH)
+    found = jax.jit(total.apply)(variables, GRAPH, BATCH)
     first = variables["params"]["global_interaction_predictor"]["linear_0"]
     first["kernel"] = N * first["kernel"]
-    expected = mean.apply(variables, GRAPH, BATCH)
+    expected = jax.jit(mean.apply)(variables, GRAPH, BATCH)
     chex.assert_trees_all_close(found.global_interaction, expected.global_interaction, rtol=1e-5)
     chex.assert_trees_all_equal(found.z_p, expected.z_p)
 
 
 def test_zero_last_layers_weigh_both_paths_alike_and_learn() -> None:
     model = build_model(replace(CONFIG, last_layers="zero"), N, GRAPH.names)
-    variables = model.init(jax.random.key(0), GRAPH, BATCH)
-    output = model.apply(variables, GRAPH, BATCH)
+    variables = jax.jit(model.init)(jax.random.key(0), GRAPH, BATCH)
+    output = jax.jit(model.apply)(variables, GRAPH, BATCH)
     np.testing.assert_array_equal(output.global_interaction, 0)
     np.testing.assert_array_equal(output.local_interaction, 0)
     np.testing.assert_array_equal(output.gate_weights, 0.5)
-    gradient = jax.grad(lambda v: ((model.apply(v, GRAPH, BATCH).gene_interaction - 1) ** 2).sum())(
-        variables
-    )["params"]
+    error = lambda v: ((model.apply(v, GRAPH, BATCH).gene_interaction - 1) ** 2).sum()  # noqa: E731
+    gradient = jax.jit(jax.grad(error))(variables)["params"]
     for path in ("global_interaction_predictor", "gene_interaction_predictor"):
         assert any(np.abs(leaf).sum() > 0 for leaf in jax.tree.leaves(gradient[path]))
 
@@ -64,11 +64,9 @@ def test_dropout_masks_are_those_of_genes() -> None:
     config = replace(CONFIG, dropout=0.5, num_layers=2)
     model = build_model(config, N, GRAPH.names)
     batch = genotype_batch([[], [3]], N)
-    variables = model.init(jax.random.key(0), GRAPH, batch)
-    outputs = [
-        model.apply(variables, GRAPH, batch, train=True, rngs={"dropout": jax.random.key(seed)})
-        for seed in (0, 1)
-    ]
+    variables = jax.jit(model.init)(jax.random.key(0), GRAPH, batch)
+    trained = jax.jit(partial(model.apply, train=True))
+    outputs = [trained(variables, GRAPH, batch, rngs={"dropout": jax.random.key(seed)}) for seed in (0, 1)]
     for output in outputs:
         np.testing.assert_allclose(output.z_i[0], output.z_w[0], rtol=1e-5)
     assert np.abs(outputs[0].z_w - outputs[1].z_w).max() > 1e-3
@@ -76,11 +74,11 @@ def test_dropout_masks_are_those_of_genes() -> None:
 
 def test_dropout_of_changed_rows_is_that_of_all_rows() -> None:
     model = build_model(replace(CONFIG, dropout=0.5), N, GRAPH.names)
-    variables = model.init(jax.random.key(0), GRAPH, BATCH)
+    variables = jax.jit(model.init)(jax.random.key(0), GRAPH, BATCH)
     needs = changed_row_needs(model.config, GRAPH, BATCH.genes, len(BATCH.sizes))
     plain, fast = (
-        model.apply(
-            variables, GRAPH, BATCH, capacity=capacity, train=True, rngs={"dropout": jax.random.key(1)}
+        jax.jit(partial(model.apply, capacity=capacity, train=True))(
+            variables, GRAPH, BATCH, rngs={"dropout": jax.random.key(1)}
         )
         for capacity in (None, needs.capacity(needs.genotypes.sum(axis=0)))
     )

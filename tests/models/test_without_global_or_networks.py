@@ -27,7 +27,7 @@ BATCH = genotype_batch([[0, 3], [5], [1, 2, 7]], N)
 
 def fitted(config, graph=GRAPH):
     model = build_model(config, N, graph.names)
-    return model, model.init(jax.random.key(0), graph, BATCH)
+    return model, jax.jit(model.init)(jax.random.key(0), graph, BATCH)
 
 
 def combined(config, method):
@@ -38,8 +38,8 @@ def combined(config, method):
 
 def test_local_predicts_what_the_local_path_says():
     model, variables = fitted(combined(CONFIG, "local"))
-    output = model.apply(variables, GRAPH, BATCH)
-    concat = build_model(combined(CONFIG, "concat"), N, GRAPH.names).apply(variables, GRAPH, BATCH)
+    output = jax.jit(model.apply)(variables, GRAPH, BATCH)
+    concat = jax.jit(build_model(combined(CONFIG, "concat"), N, GRAPH.names).apply)(variables, GRAPH, BATCH)
     chex.assert_trees_all_equal(output.gene_interaction, concat.local_interaction)
     assert not np.allclose(output.gene_interaction, concat.gene_interaction)
     chex.assert_trees_all_equal(output.gate_weights, jnp.array([[0.0, 1.0]] * 3))
@@ -65,7 +65,7 @@ def test_without_layers_a_genotype_pools_the_genes_it_keeps():
     assert not any("convs" in name for name in variables["params"])
     with jax.enable_x64(True):
         variables = jax.tree.map(lambda x: x.astype(np.float64), variables)
-        output = model.apply(variables, EMPTY, BATCH)
+        output = jax.jit(model.apply)(variables, EMPTY, BATCH)
         states = output.layers[-1].wildtype  # [N, H]
         pooling = variables["params"]["global_aggregator"]
 
@@ -85,7 +85,8 @@ def test_gradients_are_finite(layers):
     config = combined(replace(CONFIG, num_layers=layers), "local")
     graph = GRAPH if layers else EMPTY
     model, variables = fitted(config, graph)
-    gradient = jax.grad(lambda v: (model.apply(v, graph, BATCH).gene_interaction ** 2).sum())(variables)
+    square = lambda v: (model.apply(v, graph, BATCH).gene_interaction ** 2).sum()  # noqa: E731
+    gradient = jax.jit(jax.grad(square))(variables)
     assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
     assert float(jnp.abs(gradient["params"]["gene_embedding"]).sum()) > 0
 
@@ -93,7 +94,7 @@ def test_gradients_are_finite(layers):
 @pytest.mark.parametrize("method", ["local", "concat"])
 def test_without_layers_deleted_genes_have_the_embeddings_of_the_wildtype(method):
     model, variables = fitted(replace(combined(CONFIG, method), num_layers=0), EMPTY)
-    output = model.apply(variables, EMPTY, BATCH)
+    output = jax.jit(model.apply)(variables, EMPTY, BATCH)
     padded = np.append(output.layers[-1].wildtype, np.zeros((1, H)), axis=0)  # [N + 1, H]
     np.testing.assert_allclose(output.pert_gene_embs, padded[BATCH.genes], rtol=1e-5, atol=1e-6)
 

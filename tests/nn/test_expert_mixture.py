@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import chex
 import jax
@@ -84,7 +85,7 @@ def test_values_and_gradients_are_those_of_all_experts_at_once(middle: int, is_l
         return mix_experts(settings, READS, x, groups, base, base_logit, (None,) * (1 + middle))
 
     got, expected = (
-        jax.value_and_grad(lambda *a: loss(mix, *a), argnums=(0, 1, 2, 3), has_aux=True)(*arguments)  # noqa: B023
+        jax.jit(jax.value_and_grad(partial(loss, mix), argnums=(0, 1, 2, 3), has_aux=True))(*arguments)
         for mix in (one_by_one, lambda *a: all_at_once(settings, *a))
     )
     chex.assert_trees_all_close(got, expected, rtol=1e-11, atol=1e-12)
@@ -96,6 +97,7 @@ def test_dropout_of_the_backward_pass_is_that_of_the_forward_pass() -> None:
     x, base, logit = draw(keys[2], G, R, H), draw(keys[3], R, H), draw(keys[4], R)
     dropouts = tuple(jax.random.split(jax.random.key(2), 2))
 
+    @jax.jit
     def mixed(x: Array) -> Array:
         return (
             mix_experts(ExpertSettings("tanh", 0.5, False), READS, x, groups, base, logit, dropouts)[0] ** 2

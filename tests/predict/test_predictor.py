@@ -61,7 +61,8 @@ def test_predictions_are_the_models_output_on_the_scale_of_the_study(
     spelled = ["G03,G07", ["n05", "g01"], "N12", "G20,G10,G00"]
     found = predictor.predict(spelled, study="two")
     batch = genotype_batch([[3, 7], [1, 5], [12], [0, 10, 20]], len(bundle.genes))
-    output = predictor.fitted.module.apply(bundle.variables, predictor.graph, batch).gene_interaction[:, 0]
+    apply = jax.jit(predictor.fitted.module.apply)
+    output = apply(bundle.variables, predictor.graph, batch).gene_interaction[:, 0]
     np.testing.assert_allclose(found, np.asarray(output) * 3.0 + 10.0, rtol=1e-5)
     np.testing.assert_allclose(
         predictor.predict(spelled, study="one"), np.asarray(output) * 2 + 0.5, rtol=1e-5

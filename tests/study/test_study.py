@@ -149,7 +149,7 @@ def test_the_paths_are_those_of_the_model_applied_to_the_test_genotypes(done: St
     )
     test = experiment.test
     batch = GenotypeBatch(test.genes, test.sizes, np.ones(len(test), bool))
-    output = predictor.fitted.module.apply(predictor.bundle.variables, predictor.graph, batch)
+    output = jax.jit(predictor.fitted.module.apply)(predictor.bundle.variables, predictor.graph, batch)
     first, second = output.global_interaction[:, 0], output.local_interaction[:, 0]
     covariance = np.cov([first / 2, second / 2, (first + second) / 2])
     result = read_results(folder)["concat"]
