@@ -15,14 +15,17 @@ from gi_jax.errors import GiJaxError
 
 @dataclass(frozen=True)
 class CellDatasetConfig:
-    """The `cell_dataset:` block: the gene networks, in the order in which the model visits them."""
+    """The `cell_dataset:` block: the gene networks, in the order in which the model visits them, and
+    tables of gene features.
+    """
 
     graphs: tuple[str, ...] = ()  # names of bundled networks or of entries of `data.networks`
+    features: tuple[str, ...] = ()  # of bundled tables of gene features or of `data.features`
 
     def __post_init__(self) -> None:
-        twice = [name for name in self.graphs if self.graphs.count(name) > 1]
-        if twice:
-            raise GiJaxError(f"cell_dataset.graphs names '{twice[0]}' twice; keep one")
+        for key, names in (("graphs", self.graphs), ("features", self.features)):
+            if twice := [name for name in names if names.count(name) > 1]:
+                raise GiJaxError(f"cell_dataset.{key} names '{twice[0]}' twice; keep one")
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,17 @@ class NetworkFileConfig:
     def __post_init__(self) -> None:
         if not self.path:
             raise GiJaxError("an entry of data.networks has no path; give the edge list's file as path: FILE")
+
+
+@dataclass(frozen=True)
+class FeatureFileConfig:
+    """A table of gene features of the user's."""
+
+    path: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.path:
+            raise GiJaxError("an entry of data.features has no path; give the table's file as path: FILE")
 
 
 @dataclass(frozen=True)
@@ -65,6 +79,7 @@ class DataConfig:
 
     genes: str | None = None  # gene list file, the bundled yeast genes if null
     networks: Mapping[str, NetworkFileConfig] = field(default_factory=dict)  # the user's own, by name
+    features: Mapping[str, FeatureFileConfig] = field(default_factory=dict)  # the user's own, by name
     genotypes: tuple[str, ...] = ()  # bundled studies and genotype files
     filter: GenotypeFilter = field(default_factory=GenotypeFilter)
     split: SplitConfig = field(default_factory=SplitConfig)

@@ -7,11 +7,18 @@ from gi_jax.models.closed_form.options import (
     GradientBoostingOptions,
     LowRankOptions,
     MeanOptions,
+    PairKernelOptions,
     QueryPairOptions,
 )
 from gi_jax.models.neural.options import ModelConfig
 
 # The first one is meant where no kind is named.
 ModelOptions = (
-    ModelConfig | MeanOptions | AdditiveOptions | LowRankOptions | QueryPairOptions | GradientBoostingOptions
+    ModelConfig
+    | MeanOptions
+    | AdditiveOptions
+    | LowRankOptions
+    | PairKernelOptions
+    | QueryPairOptions
+    | GradientBoostingOptions
 )

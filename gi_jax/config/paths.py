@@ -27,7 +27,10 @@ def with_absolute_paths(config: RunConfig) -> RunConfig:
       GiJaxError: a path starts with `~` and there is no home folder.
     """
     data, start = config.data, config.model.checkpoint_path
-    networks = {name: replace(source, path=_absolute(source.path)) for name, source in data.networks.items()}
+    networks, features = (
+        {name: replace(source, path=_absolute(source.path)) for name, source in own.items()}
+        for own in (data.networks, data.features)
+    )
     genes = None if data.genes is None else _absolute(data.genes)
     genotypes = tuple(source if _is_name(source) else _absolute(source) for source in data.genotypes)
     cache = config.trainer.compilation_cache
@@ -35,7 +38,7 @@ def with_absolute_paths(config: RunConfig) -> RunConfig:
         cache = _absolute(cache)
     return replace(
         config,
-        data=replace(data, genes=genes, networks=networks, genotypes=genotypes),
+        data=replace(data, genes=genes, networks=networks, features=features, genotypes=genotypes),
         model=config.model if start is None else replace(config.model, checkpoint_path=_absolute(start)),
         trainer=replace(config.trainer, compilation_cache=cache),
     )
@@ -47,7 +50,7 @@ def check_files(config: RunConfig, source: Path, *, measured: bool = True) -> No
     Args:
       config: with absolute paths.
       source: the file it was read from.
-      measured: look also for what only a look at measured genotypes needs, gene list and genotypes.
+      measured: look also for what only a look at measured genotypes needs, gene list, features and genotypes.
 
     Raises:
       GiJaxError: a file is not where the configuration says.
@@ -98,6 +101,9 @@ def _files(config: RunConfig, measured: bool) -> Iterator[tuple[str, str]]:
         if name in config.cell_dataset.graphs:
             yield f"data.networks.{name}.path", source.path
     if measured:
+        for name, source in data.features.items():
+            if name in config.cell_dataset.features:
+                yield f"data.features.{name}.path", source.path
         if data.genes is not None:
             yield "data.genes", data.genes
         for number, source in enumerate(data.genotypes):

@@ -88,6 +88,11 @@ class RunConfig:
                 f"ensemble is {self.ensemble}, but a model of kind {self.model.kind} is solved for, so its "
                 "members would be equal; set ensemble: 1"
             )
+        if self.cell_dataset.features and not self.model.uses_features:
+            raise GiJaxError(
+                f"cell_dataset.features names '{self.cell_dataset.features[0]}', but a model of kind "
+                f"{self.model.kind} uses no gene features; leave the list empty, or set kind: pair_kernel"
+            )
         if self.regression_task.frozen and self.model.checkpoint_path is None:
             raise GiJaxError(
                 "regression_task.frozen keeps parts of a model as they are, but model.checkpoint_path names "

@@ -32,6 +32,13 @@ def bundled_studies() -> tuple[str, ...]:
     return tuple(sorted(path.name.removesuffix(".tsv.gz") for path in (YEAST / "genotypes").iterdir()))
 
 
+@cache
+def bundled_features() -> dict[str, str]:
+    """The bundled tables of gene features: name -> file."""
+    files = sorted(path.name for path in (YEAST / "features").iterdir())
+    return {name.removesuffix(".npz").removesuffix(".tsv.gz"): name for name in files}
+
+
 def not_bundled(what: str, name: str, known: tuple[str, ...], remedy: str) -> GiJaxError:
     """The error for a name that is neither bundled nor a file."""
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)

@@ -28,6 +28,12 @@ def gene_pairs(genes: np.ndarray, num_genes: int) -> np.ndarray:
     return np.where(used, low * (num_genes + 1) + high, -1)
 
 
+def columns_of_pairs(genes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """First and second gene of every pair of columns: two arrays `[M, S (S - 1) / 2]` from `[M, S]`."""
+    first, second = np.triu_indices(genes.shape[1], k=1)
+    return genes[:, first], genes[:, second]
+
+
 def pair_counts(pairs: np.ndarray, among: np.ndarray) -> np.ndarray:
     """How many genotypes of `among` `[M', P]` hold each of `pairs` `[M, P]`; -1 for unused places."""
     known, counts = np.unique(among[among >= 0], return_counts=True)

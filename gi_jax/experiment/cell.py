@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from gi_jax.config import DataConfig, RunConfig
 from gi_jax.config.paths import cache_folder
 from gi_jax.data.bundled import bundled_gene_list
+from gi_jax.data.formats.feature_files import FeatureSource, GeneFeatures, load_features
 from gi_jax.data.formats.network_files import NetworkSource, load_networks
 from gi_jax.data.gene_list import GeneList, load_gene_list
 from gi_jax.data.load_report import LoadReport
@@ -39,6 +40,19 @@ def load_graph(config: RunConfig, genes: GeneList) -> tuple[CellGraph, LoadRepor
     ]
     graph, report = load_networks(genes, sources)
     return jax.device_put(_choose_backends(graph, config)), report
+
+
+def load_gene_features(config: RunConfig, genes: GeneList) -> tuple[tuple[GeneFeatures, ...], LoadReport]:
+    """The tables of gene features of a configuration over a gene list.
+
+    Raises:
+      GiJaxError: whatever the loader finds wrong.
+    """
+    own = config.data.features
+    sources = [
+        FeatureSource(name, own[name].path) if name in own else name for name in config.cell_dataset.features
+    ]
+    return load_features(genes, sources)
 
 
 def _choose_backends(graph: CellGraph, config: RunConfig) -> CellGraph:

@@ -10,6 +10,7 @@ import numpy as np
 
 from gi_jax.config import RunConfig
 from gi_jax.config.schema import plain
+from gi_jax.data.formats.feature_files import GeneFeatures
 from gi_jax.data.formats.genotype_files import load_genotypes
 from gi_jax.data.gene_list import GeneList
 from gi_jax.data.genotype_table import GenotypeTable
@@ -18,7 +19,7 @@ from gi_jax.data.load_report import LoadReport
 from gi_jax.data.networks import CellGraph
 from gi_jax.data.splits import Split, k_fold_splits, split_genotypes
 from gi_jax.data.transforms import LabelTransform, fit_label_transform
-from gi_jax.experiment.cell import load_genes, load_graph, network_fingerprints
+from gi_jax.experiment.cell import load_gene_features, load_genes, load_graph, network_fingerprints
 from gi_jax.models.model import Cell, Labelled
 
 
@@ -29,6 +30,7 @@ class Experiment:
     config: RunConfig
     genes: GeneList
     graph: CellGraph  # on the device
+    features: tuple[GeneFeatures, ...]
     table: GenotypeTable
     split: Split
     transform: LabelTransform  # fitted on the training rows
@@ -52,7 +54,7 @@ class Experiment:
     @property
     def cell(self) -> Cell:
         """What a model is told of the organism."""
-        return Cell(self.genes, self.graph)
+        return Cell(self.genes, self.graph, self.features)
 
     @property
     def training(self) -> Labelled:
@@ -79,6 +81,7 @@ class Experiment:
             "genes": list(self.genes.ids),
             "genes_sha256": self.genes.fingerprint,
             "networks_sha256": network_fingerprints(self.graph),
+            "features_sha256": {table.name: table.fingerprint for table in self.features},
             "genotypes_sha256": genotypes_sha256(self.table),
             "split_sha256": _sha256(*(part.astype("<i8").tobytes() for part in rows)),
         }
@@ -96,13 +99,14 @@ def load_experiment(config: RunConfig, split: Split | None = None) -> Experiment
     """
     genes = load_genes(config.data)
     graph, network_report = load_graph(config, genes)
+    features, feature_report = load_gene_features(config, genes)
     table, genotype_report = load_genotypes(genes, config.data.genotypes, keep=config.data.filter)
     split = _draw(config, table) if split is None else split
     check_no_leak(split, table)
     labels = config.transforms.labels
     transform = fit_label_transform(labels.strategy, table, split.train, per_study=labels.per_study)
-    report = network_report + genotype_report
-    return Experiment(config, genes, graph, table, split, transform, report)
+    report = network_report + feature_report + genotype_report
+    return Experiment(config, genes, graph, features, table, split, transform, report)
 
 
 def _draw(config: RunConfig, table: GenotypeTable) -> Split:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
+from gi_jax.data.formats.feature_files import GeneFeatures
 from gi_jax.data.gene_list import GeneList
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.data.networks import CellGraph
@@ -22,6 +23,7 @@ class Cell(NamedTuple):
 
     genes: GeneList  # N
     graph: CellGraph  # the networks over these genes
+    features: tuple[GeneFeatures, ...] = ()  # tables of features of these genes
 
 
 class Labelled(NamedTuple):

@@ -47,6 +47,12 @@ KINDS: dict[str, ModelKind] = {
         check_finite,
         _on_labels(lambda options, train, val, cell: cf.fit_low_rank(train, val, options)),
     ),
+    "pair_kernel": ModelKind(
+        cf.PairKernelOptions,
+        cf.restore_pair_kernel,
+        check_finite,
+        _on_labels(lambda options, train, val, cell: cf.fit_pair_kernel(train, val, cell, options)),
+    ),
     "query_pair": ModelKind(
         cf.QueryPairOptions,
         cf.restore_query_pair_mean,

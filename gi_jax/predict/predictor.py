@@ -12,7 +12,7 @@ import numpy as np
 from gi_jax.arguments import as_sequence
 from gi_jax.data.formats.genotype_files import genotypes_from_names
 from gi_jax.data.genotype_table import GenotypeTable
-from gi_jax.data.networks import CellGraph
+from gi_jax.data.networks import CellGraph, cell_graph
 from gi_jax.errors import GiJaxError
 from gi_jax.experiment.bundle import ModelBundle, load_bundle
 from gi_jax.experiment.cell import load_graph, network_fingerprints
@@ -54,6 +54,8 @@ class Predictor:
         fitted: FittedModel | None = None,
     ) -> None:
         config = bundle.config
+        if graph is None and not config.model.predicts_from_networks:
+            graph = cell_graph({}, len(bundle.genes))
         self.graph = load_graph(config, bundle.genes)[0] if graph is None else graph
         kind = KINDS[config.model.kind]
         if fitted is None:

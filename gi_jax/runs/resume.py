@@ -30,8 +30,13 @@ CHANGEABLE = (
 )
 # Keys that only say where something lies: what it holds is compared by its fingerprint, or, for the
 # weights to start from, needed no more.
-_PATHS = re.compile(r"data\.genes|data\.networks\..*\.path|model\.checkpoint_path|data\.genotypes")
-_DATA = {"networks_sha256": "networks", "genotypes_sha256": "measured genotypes", "split_sha256": "split"}
+_PATHS = re.compile(r"data\.genes|data\.(networks|features)\..*\.path|model\.checkpoint_path|data\.genotypes")
+_DATA = {
+    "networks_sha256": "networks",
+    "features_sha256": "gene features",
+    "genotypes_sha256": "measured genotypes",
+    "split_sha256": "split",
+}
 
 
 def check_same_config(folder: Path, config: RunConfig) -> None:

@@ -22,8 +22,11 @@ from gi_jax.models.closed_form.options import (
     GradientBoostingOptions,
     LowRankOptions,
     MeanOptions,
+    PairKernelOptions,
     QueryPairOptions,
 )
+from gi_jax.models.closed_form.pair_kernel import PairKernel, restore_pair_kernel
+from gi_jax.models.closed_form.pair_kernel_fit import fit_pair_kernel
 from gi_jax.models.closed_form.query_pair import (
     QueryPairMean,
     fit_query_pair_mean,
@@ -40,15 +43,19 @@ __all__ = [
     "LowRankOptions",
     "Mean",
     "MeanOptions",
+    "PairKernel",
+    "PairKernelOptions",
     "QueryPairMean",
     "QueryPairOptions",
     "fit_additive",
     "fit_gradient_boosting",
     "fit_low_rank",
     "fit_mean",
+    "fit_pair_kernel",
     "fit_query_pair_mean",
     "restore_additive",
     "restore_low_rank",
     "restore_mean",
+    "restore_pair_kernel",
     "restore_query_pair_mean",
 ]

@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse.linalg
 from threadpoolctl import threadpool_limits
 
+from gi_jax.data.gene_pairs import columns_of_pairs
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.errors import GiJaxError
 from gi_jax.models.closed_form.additive import Additive, fit_additive
@@ -238,5 +239,5 @@ def _curvature_bound(entries: np.ndarray, real: np.ndarray) -> float:
 
 def _pair_positions(genes: np.ndarray, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of the pair effects `[B, P]` of genotypes `[B, S]`."""
-    first, second = np.triu_indices(genes.shape[1], k=1)
-    return position[genes[:, first]], position[genes[:, second]]
+    first, second = columns_of_pairs(genes)
+    return position[first], position[second]

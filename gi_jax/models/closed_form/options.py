@@ -20,6 +20,8 @@ class ClosedFormOptions:
     checkpoint_path = None
     needs_networks = False
     one_solution = True  # members of an ensemble would be equal
+    uses_features = False
+    predicts_from_networks = False  # all that a prediction takes is among the fitted arrays
     kinds = ()
 
     def __post_init__(self) -> None:
@@ -85,6 +87,32 @@ class QueryPairOptions(ClosedFormOptions):
         super().__post_init__()
         if not self.shrinkages or min(self.shrinkages) < 0:
             raise GiJaxError(f"model.shrinkages is {list(self.shrinkages)}, expected numbers of 0 or more")
+
+
+@dataclass(frozen=True)
+class PairKernelOptions(ClosedFormOptions):
+    """Pair effects with the covariance of a product of gene kernels: a Gaussian process."""
+
+    kind: str = "pair_kernel"
+    network_kernel: str = "shared_neighbours"  # shared_neighbours | diffusion
+    covariance_rounds: int = 2  # times that the covariance of the fitted profiles becomes a kernel itself
+    tuning_steps: int = 30  # of each round, on the validation genotypes
+    tolerance: float = 1e-4  # relative residual of the linear system
+    max_solver_steps: int = 1000
+    num_samples: int = 16  # that the standard deviation is estimated from; 0 for none
+
+    uses_features = True
+    kinds = ("pair_kernel",)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        one_of("model.network_kernel", self.network_kernel, ("shared_neighbours", "diffusion"))
+        at_least("model.covariance_rounds", self.covariance_rounds, 0)
+        at_least("model.tuning_steps", self.tuning_steps, 1)
+        at_least("model.max_solver_steps", self.max_solver_steps, 1)
+        at_least("model.num_samples", self.num_samples, 0)
+        if not 0 < self.tolerance < 1:
+            raise GiJaxError(f"model.tolerance is {self.tolerance}, expected a number between 0 and 1")
 
 
 @dataclass(frozen=True)

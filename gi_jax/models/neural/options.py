@@ -39,6 +39,8 @@ class ModelConfig:
     checkpoint_path: str | None = None  # weights to start from: a run folder or a model folder
 
     one_solution = False  # members of an ensemble differ by their seeds
+    uses_features = False
+    predicts_from_networks = True
     kinds = ("gene_interaction_dango", "eager_v1", "dango")
 
     @property
