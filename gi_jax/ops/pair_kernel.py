@@ -64,9 +64,10 @@ def solve(
     """Coefficients a with `(covariance + noise) a = labels`, by preconditioned conjugate gradients.
 
     The preconditioner is the inverse for a screen without holes, in which every pair is measured once:
-    with `K = U diag(l) U^T` it divides the entries of `U^T S U` by `l_a l_b + noise`; and a little of the
-    coefficients themselves, so that differences between genotypes with the same pairs, and genotypes without
-    a pair, have their part. Derivatives by kernel, noise and labels are those of the exact solution.
+    with `K = U diag(l) U^T` it divides the entries of `U^T S U` by `r l_a l_b + noise`, r being the part of
+    all pairs that is measured. A little of the coefficients themselves is added, so that differences between
+    genotypes with the same pairs, and genotypes without a pair, have their part. Derivatives by kernel, noise
+    and labels are those of the exact solution.
 
     Args:
       kernel: K `[n, n]`, symmetric, no eigenvalue below 0.
@@ -78,7 +79,9 @@ def solve(
     """
     eigenvalues, vectors = jnp.linalg.eigh(jax.lax.stop_gradient(kernel))
     eigenvalues = jnp.maximum(eigenvalues, 0)
-    shrunk = jnp.outer(eigenvalues, eigenvalues) + jax.lax.stop_gradient(noise)
+    n = len(kernel)
+    measured = jnp.minimum((pairs.first < n).sum() / max(n * (n - 1) / 2, 1), 1.0)
+    shrunk = measured * jnp.outer(eigenvalues, eigenvalues) + jax.lax.stop_gradient(noise)
 
     def covariance(a: Array) -> Array:
         return covariance_product(kernel, pairs, a) + noise * a

@@ -85,7 +85,10 @@ def test_mean_and_variance_are_those_of_the_matrices() -> None:
 
     prior = np.diag(between(k, ASKED, ASKED))
     explained = (with_asked * np.linalg.solve(of_training, with_asked.T).T).sum(axis=1)
-    variance = found.std**2 - model.noise
+    assert np.mean(
+        ((model.predict(val).members[0] - val.score) / model.predict(val).std) ** 2
+    ) == pytest.approx(1)
+    variance = found.std**2 / model.variance_scale - model.noise
     # 400 draws: the standard error of what they explain is 7 %.
     np.testing.assert_allclose(
         variance, np.maximum(prior - explained, 0.01 * prior), atol=0.25 * explained.max()

@@ -96,7 +96,7 @@ class PairKernelOptions(ClosedFormOptions):
     kind: str = "pair_kernel"
     network_kernel: str = "shared_neighbours"  # shared_neighbours | diffusion
     covariance_rounds: int = 2  # times that the covariance of the fitted profiles becomes a kernel itself
-    tuning_steps: int = 30  # of each round, on the validation genotypes
+    tuning_steps: int = 12  # of each round, on the validation genotypes
     tolerance: float = 1e-4  # relative residual of the linear system
     max_solver_steps: int = 1000
     num_samples: int = 16  # that the standard deviation is estimated from; 0 for none

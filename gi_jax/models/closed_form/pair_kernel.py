@@ -37,8 +37,10 @@ class PairKernel(Solved):
     coefficients of the training genotypes (see `gi_jax.ops.pair_kernel`). A genotype of one gene has no
     pairs and gets the intercept; one of three has the sum of three pair effects.
 
-    The variance of a genotype's label is `noise + prior - explained`. `explained` is `k (C + noise)^-1 k`,
-    with k its covariances with the training genotypes: the mean of `(k (C + noise)^-1 y)^2` over draws y
+    The variance of a genotype's label is `variance_scale (noise + prior - explained)`. The mean depends on K
+    and the noise up to a common factor only; the scale is the one with which the errors of the validation
+    genotypes have their predicted variances on average. `explained` is `k (C + noise)^-1 k`, with k the
+    covariances with the training genotypes and C theirs: the mean of `(k (C + noise)^-1 y)^2` over draws y
     from the prior. It is estimated from Q draws, without bias, with relative standard error sqrt(2 / Q).
     """
 
@@ -49,7 +51,8 @@ class PairKernel(Solved):
     coefficients: np.ndarray  # [n, n] float32, S
     draws: np.ndarray  # [Q, n, n] float16, S of labels drawn from the prior, in units of `draw_scale`
     draw_scale: float
-    noise: float  # variance
+    noise: float  # variance, in units of `variance_scale`
+    variance_scale: float
     intercept: float
     residual: float  # of the linear system, relative
     chosen: str = ""
@@ -126,7 +129,8 @@ class PairKernel(Solved):
                     )
                     explained[rows] += np.square(sums)
             explained *= self.draw_scale**2 / len(self.draws)
-        return np.sqrt(self.noise + np.maximum(prior - explained, SMALLEST_SHARE * prior))
+        left = np.maximum(prior - explained, SMALLEST_SHARE * prior)
+        return np.sqrt(self.variance_scale * (self.noise + left))
 
     def predict(self, table: Any) -> Prediction:
         """Labels of M genotypes with their standard deviations."""
@@ -169,7 +173,7 @@ class PairKernel(Solved):
         return total
 
 
-_NUMBERS = ("constant", "draw_scale", "noise", "intercept", "residual")
+_NUMBERS = ("constant", "draw_scale", "noise", "variance_scale", "intercept", "residual")
 
 
 def restore_pair_kernel(
