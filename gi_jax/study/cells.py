@@ -120,8 +120,10 @@ def _cells_of_one_split(study: StudyConfig, dataset: StudyDatasetConfig, split: 
         )
     group = Path(study.out) / f"{dataset.name}-{split}-{seed}"
     common = _configure(study.config, (), dataset, split, seed)
+    # No baseline looks at the model's settings; one that uses features has to be named where there are some.
+    model = {"model": common.model} if common.cell_dataset.features else {}
     basis = RunConfig(
-        seed=seed, cell_dataset=common.cell_dataset, data=common.data, transforms=common.transforms
+        seed=seed, cell_dataset=common.cell_dataset, data=common.data, transforms=common.transforms, **model
     )
     cells = []
     if dataset.baselines:
