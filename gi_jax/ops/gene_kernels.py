@@ -6,11 +6,15 @@ columns of the genes asked for are made.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import scipy.sparse
 import scipy.sparse.linalg
 
 from gi_jax.data.networks import Adjacency
+
+Sparse = Any  # a matrix of SciPy, or a NumPy array: they have the same operations but no common type
 
 LARGEST_Z = 4.0  # standard deviations to which a feature is cut
 
@@ -22,11 +26,9 @@ def shared_neighbours(network: Adjacency, genes: np.ndarray) -> np.ndarray:
     the less the more neighbours it has itself, by one over the square root of their number, so that hubs
     do not make all genes alike. A gene without neighbours is like no other.
     """
-    profiles = _adjacency(network) + scipy.sparse.eye(network.num_genes, format="csr", dtype=np.float32)
-    profiles.data[:] = 1.0
+    profiles: Sparse = _adjacency(network) + scipy.sparse.identity(network.num_genes, np.float32, "csr")
     degree = np.asarray(profiles.sum(axis=0)).reshape(-1)
-    profiles = profiles @ scipy.sparse.diags(degree**-0.5)
-    return _cosine(profiles.tocsr(), genes)
+    return _cosine(profiles.multiply(degree**-0.5).tocsr(), genes)
 
 
 def diffusion(network: Adjacency, genes: np.ndarray, time: float = 1.0) -> np.ndarray:
@@ -67,7 +69,7 @@ def like_features(values: np.ndarray, genes: np.ndarray) -> np.ndarray:
     return _cosine(features.astype(np.float32), genes)
 
 
-def _cosine(profiles: scipy.sparse.csr_matrix | np.ndarray, genes: np.ndarray) -> np.ndarray:
+def _cosine(profiles: Sparse, genes: np.ndarray) -> np.ndarray:
     square = profiles.multiply(profiles) if scipy.sparse.issparse(profiles) else profiles**2
     norm = np.sqrt(np.asarray(square.sum(axis=1))).reshape(-1)
     scale = 1 / np.where(norm > 0, norm, 1)
@@ -79,13 +81,13 @@ def _cosine(profiles: scipy.sparse.csr_matrix | np.ndarray, genes: np.ndarray) -
     return kernel
 
 
-def _adjacency(network: Adjacency) -> scipy.sparse.csr_matrix:
+def _adjacency(network: Adjacency) -> Sparse:
     """`[N, N]`, 1 where an edge runs one way or the other between two genes."""
-    edges = (np.asarray(network.receivers), np.asarray(network.senders))
+    receivers, senders = (np.asarray(ends) for ends in (network.receivers, network.senders))
+    other = receivers != senders
+    edges = (receivers[other], senders[other])
     shape = (network.num_genes, network.num_genes)
-    one_way = scipy.sparse.csr_matrix((np.ones(network.num_edges, np.float32), edges), shape)
-    both = (one_way + one_way.T).tocsr()
-    both.setdiag(0)
-    both.eliminate_zeros()
+    one_way = scipy.sparse.csr_matrix((np.ones(other.sum(), np.float32), edges), shape)
+    both: Sparse = one_way + one_way.T
     both.data[:] = 1.0
     return both

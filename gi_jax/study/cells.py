@@ -9,7 +9,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from gi_jax.arguments import as_sequence
-from gi_jax.config import RunConfig, load_config
+from gi_jax.config import ModelConfig, RunConfig, load_config
 from gi_jax.config.paths import with_absolute_paths
 from gi_jax.config.schema import plain
 from gi_jax.config.study import BASELINES, StudyConfig, StudyDatasetConfig, StudyRowConfig
@@ -121,9 +121,12 @@ def _cells_of_one_split(study: StudyConfig, dataset: StudyDatasetConfig, split: 
     group = Path(study.out) / f"{dataset.name}-{split}-{seed}"
     common = _configure(study.config, (), dataset, split, seed)
     # No baseline looks at the model's settings; one that uses features has to be named where there are some.
-    model = {"model": common.model} if common.cell_dataset.features else {}
     basis = RunConfig(
-        seed=seed, cell_dataset=common.cell_dataset, data=common.data, transforms=common.transforms, **model
+        seed=seed,
+        cell_dataset=common.cell_dataset,
+        data=common.data,
+        transforms=common.transforms,
+        model=common.model if common.cell_dataset.features else ModelConfig(),
     )
     cells = []
     if dataset.baselines:

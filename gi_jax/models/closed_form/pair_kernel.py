@@ -65,7 +65,7 @@ class PairKernel(Solved):
         """N."""
         return len(self.own)
 
-    def arrays(self) -> dict[str, np.ndarray]:
+    def arrays(self) -> dict[str, Any]:
         """All fields but `chosen`."""
         return {
             "genes": self.genes.astype(np.int32),
@@ -202,9 +202,8 @@ def restore_pair_kernel(
             f"the array genes of the pair_kernel model holds no increasing gene numbers below {total:,}; "
             "restore the weights from a copy or train again"
         )
-    numbers = {name: float(found[name]) for name in _NUMBERS}
-    matrices = {name: found[name] for name in ("kernel", "own", "coefficients", "draws")}
-    return PairKernel(genes=genes, **matrices, **numbers)
+    held: dict[str, Any] = {name: float(found[name]) for name in _NUMBERS}
+    return PairKernel(**{**found, **held, "genes": genes})
 
 
 @jax.jit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -22,6 +23,7 @@ from gi_jax.models.model import Cell
 from gi_jax.ops.gene_kernels import diffusion, like_features, shared_neighbours
 from gi_jax.ops.pair_kernel import Pairs, Solution, collect, pair_sums, solve
 
+LOGGER = logging.getLogger(__name__)
 KERNELS: dict[str, Callable[..., np.ndarray]] = {
     "shared_neighbours": shared_neighbours,
     "diffusion": diffusion,
@@ -85,7 +87,10 @@ def fit_pair_kernel(
     weights = _first_weights(len(names))
     solver = {"tolerance": options.tolerance, "max_steps": options.max_solver_steps}
     best, fitted = np.inf, None
-    for _ in range(1 + options.covariance_rounds):
+    for number in range(1 + options.covariance_rounds):
+        LOGGER.info(
+            "round %d of %d of tuning the kernel's weights", number + 1, 1 + options.covariance_rounds
+        )
         kernels = jnp.asarray(blocks[:, genes[chosen_genes]][:, :, chosen_genes])
         part = _part(profiles, genes, chosen_genes)
         weights, error = _tune(weights, kernels, part, tuned, options.tuning_steps)
@@ -98,12 +103,17 @@ def fit_pair_kernel(
                 f"{options.tolerance:.0e}; raise model.max_solver_steps or model.tolerance"
             )
         coefficients = collect(system.train, solution.coefficients, len(genes))
+        LOGGER.info(
+            "mean squared error of the validation labels %.4f; %s", error, _said(names, weights, solution)
+        )
         if error < best:
             best, fitted = error, (weights, kernel, own, solution, coefficients)
         profiles = _profiles(kernel, coefficients, genes)
         weights = _with_covariance(weights)
     assert fitted is not None, "there is a round or more"
     weights, kernel, own, solution, coefficients = fitted
+    if options.num_samples:
+        LOGGER.info("drawing %d times from the prior, for standard deviations", options.num_samples)
     draws, draw_scale = _draws(kernel[genes], weights, system, options)
     model = PairKernel(
         genes=genes,
@@ -117,7 +127,7 @@ def fit_pair_kernel(
         variance_scale=1.0,
         intercept=intercept,
         residual=float(solution.residual),
-        chosen=_said(names, weights, float(solution.residual)),
+        chosen=_said(names, weights, solution),
     )
     std = model.std(val.genes)
     if std is None:
@@ -163,7 +173,7 @@ def _tuning_system(
     outside = np.ones(train.num_genes + 1, bool)
     outside[genes[chosen]] = False
     outside[-1] = False  # padding
-    inner_train, inner_val = (t.take(~outside[t.genes].any(axis=1)) for t in (train, val))
+    inner_train, inner_val = (t.take(np.flatnonzero(~outside[t.genes].any(axis=1))) for t in (train, val))
     if not len(inner_train) or not len(inner_val):  # few genotypes over many genes: no part has enough
         return _system(train, val, genes, intercept), np.arange(len(genes))
     return _system(inner_train, inner_val, genes[chosen], intercept), chosen
@@ -276,7 +286,7 @@ def _tune(
         if float(error) < best:
             best, kept = float(error), weights
         change, moments = adam.update(slope, moments)
-        weights = optax.apply_updates(weights, change)
+        weights = jax.tree.map(jnp.add, weights, change)
     return kept, best
 
 
@@ -318,7 +328,7 @@ def _drawn(kernel: Array, weights: Weights, system: System, keys: Array, max_ste
     return jax.vmap(draw)(keys)
 
 
-def _said(names: list[str], weights: Weights, residual: float) -> str:
+def _said(names: list[str], weights: Weights, solution: Solution) -> str:
     """The shares of the kernels, the largest first."""
     sizes = dict(zip(names, np.exp(weights.kernels).tolist(), strict=True))
     sizes |= {
@@ -328,4 +338,6 @@ def _said(names: list[str], weights: Weights, residual: float) -> str:
     total = sum(sizes.values())
     shares = sorted(((size / total, name) for name, size in sizes.items()), reverse=True)
     told = ", ".join(f"{name} {share:.0%}" for share, name in shares if share >= 0.01)
-    return f"kernel of {told}; noise {float(np.exp(weights.noise)):.3g}; residual {residual:.0e}"
+    return (
+        f"kernel of {told}; noise {float(np.exp(weights.noise)):.3g}; residual {float(solution.residual):.0e}"
+    )
