@@ -15,6 +15,7 @@ from gi_jax.arguments import as_sequence
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.evaluation.calibration import Calibration, calibrate
 from gi_jax.evaluation.metrics import RegressionMetrics, regression_metrics
+from gi_jax.evaluation.ranking import TOP, Ranking, rankings
 from gi_jax.experiment.experiment import Experiment
 from gi_jax.files import write_text
 from gi_jax.models.closed_form.options import QUICK
@@ -36,6 +37,11 @@ class Evaluation(NamedTuple):
     metrics: dict[str, RegressionMetrics]
     model_std: np.ndarray | None = None  # [M], where the model has one, in the units of the scores
     calibration: Calibration | None = None  # of this deviation
+
+    @property
+    def rankings(self) -> dict[str, dict[str, Ranking]]:
+        """Of the lists of strong interactions that the model and the baselines predict."""
+        return {name: rankings(self.table, values) for name, values in self.predictions.items()}
 
 
 def evaluate(
@@ -74,10 +80,17 @@ def baseline_scores(baseline: FittedModel, experiment: Experiment, table: Genoty
 def print_evaluation(evaluation: Evaluation, what: str, console: Console) -> None:
     """Shows the comparison on a terminal; `what` says which genotypes it is about."""
     console.print(f"{len(evaluation.table):,} {what}", soft_wrap=True)
-    table = Table("", *(Column(name, justify="right") for name in ("Pearson", "Spearman", "RMSE")))
+    head = ("Pearson", "Spearman", "RMSE", f"top {TOP} neg.", f"top {TOP} pos.")
+    table = Table("", *(Column(name, justify="right") for name in head))
+    lists = evaluation.rankings
     for name, m in evaluation.metrics.items():
         correlations = ("-" if math.isnan(value) else f"{value:.3f}" for value in (m.pearson, m.spearman))
-        table.add_row(name, *correlations, f"{m.rmse:.4g}")
+        constant = np.ptp(evaluation.predictions[name]) == 0
+        tops = (
+            "-" if constant or math.isnan(found.top) else f"{found.top:.0%} ({found.enrichment:.1f}x)"
+            for found in lists[name].values()
+        )
+        table.add_row(name, *correlations, f"{m.rmse:.4g}", *tops)
     show_table(console, table)
     if evaluation.calibration is not None:
         console.print(str(evaluation.calibration), soft_wrap=True)
@@ -88,10 +101,12 @@ def write_evaluation(evaluation: Evaluation, genes: tuple[str, ...], folder: Pat
 
     The last column of an ensemble's predictions is `model_std`, its spread over members.
     """
-    columns = RegressionMetrics._fields
-    rows = ["\t".join(("model", "genotypes", *columns))]
+    lists = evaluation.rankings
+    of_lists = [f"{end}_{field}" for end in ("negative", "positive") for field in Ranking._fields]
+    rows = ["\t".join(("model", "genotypes", *RegressionMetrics._fields, *of_lists))]
     for name, metrics in evaluation.metrics.items():
-        rows.append("\t".join((name, str(len(evaluation.table)), *(f"{value:.6g}" for value in metrics))))
+        values = (*metrics, *lists[name]["negative"], *lists[name]["positive"])
+        rows.append("\t".join((name, str(len(evaluation.table)), *(f"{value:.6g}" for value in values))))
     write_text(folder / EVALUATION, "\n".join(rows) + "\n")
     table = evaluation.table
     numbers = {"measured": table.score, **evaluation.predictions}

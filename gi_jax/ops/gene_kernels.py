@@ -26,7 +26,7 @@ def shared_neighbours(network: Adjacency, genes: np.ndarray) -> np.ndarray:
     the less the more neighbours it has itself, by one over the square root of their number, so that hubs
     do not make all genes alike. A gene without neighbours is like no other.
     """
-    profiles: Sparse = _adjacency(network) + scipy.sparse.identity(network.num_genes, np.float32, "csr")
+    profiles: Sparse = _adjacency(network) + scipy.sparse.identity(network.num_genes, format="csr")
     degree = np.asarray(profiles.sum(axis=0)).reshape(-1)
     return _cosine(profiles.multiply(degree**-0.5).tocsr(), genes)
 

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from gi_jax.evaluation.evaluation import MODEL, Evaluation
+from gi_jax.evaluation.ranking import OTHER_SHARE, STRONG, TOP
 from gi_jax.report.blocks import Section, Table, aligned, number, picture, scaled
 from gi_jax.report.interval import RESAMPLES, pearson_intervals
 from gi_jax.report.panels import frameless, measured_against_predicted, new_figure, shown_range
@@ -50,6 +51,38 @@ def baselines_section(evaluation: Evaluation) -> Section:
     )
     head = ("", "Pearson", "95 % interval", "Spearman", "RMSE", "MAE")
     return Section("Model and baselines", (caption, Table(head, tuple(zip(*columns, strict=True)))))
+
+
+def ranking_section(evaluation: Evaluation) -> Section:
+    """What the first hundred of the predicted list are worth, at either end."""
+    table = evaluation.table
+    bounds = {name: STRONG[name] for name in table.studies if name in STRONG}
+    known = "; ".join(
+        f"{name}: {low:g} and below, {high:g} and above" for name, (low, high) in bounds.items()
+    )
+    others = f"the lowest and the highest {OTHER_SHARE:.0%} of the test genotypes of any other study"
+    caption = (
+        f"At the bench the top of a list is tested. Strong interactions are here: {known or others}. "
+        f"{'Otherwise ' + others + '. ' if known and len(bounds) < len(table.studies) else ''}"
+        f"The share of strong ones among the {TOP} that a predictor puts first, how many times that is the "
+        "share among all, and the average precision over the whole list."
+    )
+    rows = []
+    for name, lists in evaluation.rankings.items():
+        cells = [
+            text
+            for found in lists.values()
+            for text in (
+                "–" if math.isnan(found.top) else f"{found.top:.0%}",
+                "–" if math.isnan(found.top) else f"{found.enrichment:.1f}",
+                number(found.average_precision),
+            )
+        ]
+        constant = np.ptp(evaluation.predictions[name]) == 0
+        rows.append((name, *(["–"] * len(cells) if constant else cells)))
+    ends = ("negative", "positive")
+    head = ("", *(f"{end}: {what}" for end in ends for what in (f"top {TOP}", "times chance", "precision")))
+    return Section("The top of the list", (caption, Table(head, tuple(rows))))
 
 
 def scatter_section(evaluation: Evaluation) -> Section:

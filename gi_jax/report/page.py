@@ -13,7 +13,7 @@ from gi_jax.experiment.experiment import Experiment
 from gi_jax.explain.intermediates import inside
 from gi_jax.files import write_text
 from gi_jax.predict.predictor import Predictor
-from gi_jax.report.agreement import baselines_section, in_short, scatter_section
+from gi_jax.report.agreement import baselines_section, in_short, ranking_section, scatter_section
 from gi_jax.report.blocks import Section
 from gi_jax.report.calibration import calibration_section
 from gi_jax.report.curves import curves_section
@@ -50,6 +50,7 @@ def write_page(
     trained = inside(predictor.fitted.member(0))
     sections = (
         baselines_section(evaluation),
+        ranking_section(evaluation),
         scatter_section(evaluation),
         residuals_section(evaluation),
         calibration_section(path.parent / CALIBRATION, len(evaluation.table)),

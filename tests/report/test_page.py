@@ -23,7 +23,7 @@ from gi_jax.runs.run import training_task
 from gi_jax.training.state import init_variables
 
 TINY = Path(__file__).parents[2] / "configs" / "tiny.yaml"
-ALWAYS = ["Model and baselines", "Measured against predicted", "Residuals", "Training"]
+ALWAYS = ["Model and baselines", "The top of the list", "Measured against predicted", "Residuals", "Training"]
 AT_THE_END = ["Networks in the model", "Data", "Configuration"]
 
 
