@@ -46,7 +46,7 @@ def rankings(table: GenotypeTable, prediction: np.ndarray) -> dict[str, Ranking]
 
 
 def strong(table: GenotypeTable) -> tuple[np.ndarray, np.ndarray]:
-    """Which of M measured genotypes are strong negative, and which strong positive interactions: `[M]` each."""
+    """Which of M measured genotypes are strong negative and which strong positive ones: `[M]` each."""
     negative, positive = np.zeros((2, len(table)), bool)
     for code, study in enumerate(table.studies):
         rows = table.study == code

@@ -216,6 +216,6 @@ def test_calibration_is_shown_where_its_file_lies(make_run: Callable[..., Run], 
     folder.mkdir()
     (folder / "calibration.tsv").write_text("spread\trmse\tgenotypes\n0.1\t0.5\t5\n0.25\t1.5\t1234\n")
     page, _ = page_of(make_run(), folder)
-    assert page.titles == [*ALWAYS[:3], "Calibration", "Training", "Gate weights", *AT_THE_END]
+    assert page.titles == [*ALWAYS[:4], "Calibration", "Training", "Gate weights", *AT_THE_END]
     start = page.cells.index("0.250")
     assert page.cells[start : start + 3] == ["0.250", "1.500", "1,234"]
