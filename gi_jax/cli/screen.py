@@ -60,9 +60,10 @@ def screen(
     Of genes that no training genotype deletes a model knows their networks alone, and predicts them far
     less well: --measured-genes leaves them out.
 
-    The result is a table with the columns `genes` and `prediction`, lowest first, for an ensemble
-    `prediction_std`, and with --measured `measured`, the mean of the measured scores, empty where there is
-    none. Ctrl-C or SIGTERM ends early with what has been found so far, and exit code 130 or 143.
+    The result is a table with the columns `genes` and `prediction`, lowest first; for a model with standard
+    deviations also `prediction_std`, `low` and `high`, as `predict` has them; with --measured `measured`, the
+    mean of the measured scores, empty where there is none. Ctrl-C or SIGTERM ends early with what has been
+    found so far, and exit code 130 or 143.
     """
     import numpy as np
 
@@ -105,7 +106,7 @@ def screen(
     more = {}
     if measured:
         more["measured"] = [known.get(gene_set(genotype, len(bundle.genes))) for genotype in found.genes]
-    write_text(out, score_table(bundle.genes, found.genes, found.score, found.std, more))
+    write_text(out, score_table(bundle.genes, found.genes, found.score, found.std, bundle.confidence, more))
     if done < work.num_genotypes:
         ERRORS.print(f"stopped after {done:,} genotypes; the extremes of these are in {out}")
         raise exit_after(received[0] if received else signal.SIGINT)

@@ -14,8 +14,10 @@ from rich.table import Column, Table
 from gi_jax.arguments import as_sequence
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.evaluation.calibration import Calibration, calibrate
+from gi_jax.evaluation.coverage import Coverage, coverage
 from gi_jax.evaluation.metrics import RegressionMetrics, regression_metrics
 from gi_jax.evaluation.ranking import TOP, Ranking, rankings
+from gi_jax.experiment.confidence import LEVEL
 from gi_jax.experiment.experiment import Experiment
 from gi_jax.files import write_text
 from gi_jax.models.closed_form.options import QUICK
@@ -37,6 +39,7 @@ class Evaluation(NamedTuple):
     metrics: dict[str, RegressionMetrics]
     model_std: np.ndarray | None = None  # [M], where the model has one, in the units of the scores
     calibration: Calibration | None = None  # of this deviation
+    coverage: dict[str, Coverage] | None = None  # of the model's intervals, where it has some
 
     @property
     def rankings(self) -> dict[str, dict[str, Ranking]]:
@@ -58,7 +61,11 @@ def evaluate(
     metrics = {name: regression_metrics(values, table.score) for name, values in predictions.items()}
     if std is None:
         return Evaluation(table, predictions, metrics)
-    return Evaluation(table, predictions, metrics, std, calibrate(predictions[MODEL], std, table.score))
+    calibration = calibrate(mean, std, table.score)
+    if (confidence := predictor.bundle.confidence) is None:
+        return Evaluation(table, predictions, metrics, std, calibration)
+    inside = coverage(table, *confidence.interval(mean, std), experiment.train)
+    return Evaluation(table, predictions, metrics, std, calibration, inside)
 
 
 def fit_to_labels(names: Sequence[str], experiment: Experiment) -> dict[str, FittedModel]:
@@ -94,6 +101,11 @@ def print_evaluation(evaluation: Evaluation, what: str, console: Console) -> Non
     show_table(console, table)
     if evaluation.calibration is not None:
         console.print(str(evaluation.calibration), soft_wrap=True)
+    if evaluation.coverage is not None:
+        told = (
+            f"{name} {found.inside:.1%} of {found.genotypes:,}" for name, found in evaluation.coverage.items()
+        )
+        console.print(f"intervals of {LEVEL:.0%} hold: {', '.join(told)}", soft_wrap=True)
 
 
 def write_evaluation(evaluation: Evaluation, genes: tuple[str, ...], folder: Path) -> None:

@@ -17,6 +17,7 @@ from gi_jax.config.schema import plain
 from gi_jax.data.gene_list import GeneList, load_gene_list
 from gi_jax.data.transforms import LabelTransform
 from gi_jax.errors import GiJaxError
+from gi_jax.experiment.confidence import Confidence, read_confidence, write_confidence
 from gi_jax.files import PlainPath, read_text, replacing_together, write_text
 from gi_jax.models.registry import KINDS
 from gi_jax.models.weights import read_best
@@ -45,6 +46,7 @@ class ModelBundle:
     transform: LabelTransform
     networks: dict[str, str]  # name -> SHA-256, see `network_fingerprints`; empty if not recorded
     variables: dict[str, Any]
+    confidence: Confidence | None = None  # of a model with standard deviations
 
     def member(self, index: int) -> ModelBundle:
         """One member of an ensemble as a model of its own.
@@ -58,7 +60,7 @@ class ModelBundle:
         if count == 1:
             return self
         config = replace(self.config, ensemble=1, seed=self.config.seed + index)
-        return replace(self, config=config, variables=take(self.variables, index))
+        return replace(self, config=config, variables=take(self.variables, index), confidence=None)
 
 
 def write_description(
@@ -95,6 +97,8 @@ def save_bundle(bundle: ModelBundle, folder: str | Path) -> None:
     }
     with replacing_together(folder) as new:
         write_description(new, bundle.config, bundle.genes, bundle.transform, bundle.networks)
+        if bundle.confidence is not None:
+            write_confidence(bundle.confidence, new)
         passable = PlainPath(new)
         try:
             save_file(arrays, passable.path / WEIGHTS, metadata=metadata)
@@ -130,7 +134,8 @@ def load_bundle(folder: str | Path) -> ModelBundle:
             "restore the file that came with them"
         )
     KINDS[config.model.kind].check(variables, str(source))
-    return ModelBundle(config, genes, transform, _read_networks(folder / NETWORKS), variables)
+    networks, confidence = _read_networks(folder / NETWORKS), read_confidence(folder)
+    return ModelBundle(config, genes, transform, networks, variables, confidence)
 
 
 def _check_same_model(path: Path, config: RunConfig, trained: dict[str, Any]) -> None:

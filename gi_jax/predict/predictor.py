@@ -16,6 +16,7 @@ from gi_jax.data.networks import CellGraph, cell_graph
 from gi_jax.errors import GiJaxError
 from gi_jax.experiment.bundle import ModelBundle, load_bundle
 from gi_jax.experiment.cell import load_graph, network_fingerprints
+from gi_jax.experiment.confidence import fit_confidence
 from gi_jax.models.model import Cell, FittedModel, Prediction, PredictionSettings
 from gi_jax.models.registry import KINDS
 
@@ -67,6 +68,15 @@ class Predictor:
         if fitted.abilities.uses_networks:
             _check_networks(self.graph, bundle)
         self.fitted, self.bundle = fitted, replace(bundle, variables=fitted.arrays())
+
+    def trust(self, validation: GenotypeTable) -> None:
+        """Chooses how far intervals reach by measured genotypes that were not fitted, if the model has
+        standard deviations.
+        """
+        scores = self.score_table(validation)
+        if scores.std is not None:
+            confidence = fit_confidence(scores.mean, scores.std, validation.score)
+            self.bundle = replace(self.bundle, confidence=confidence)
 
     @classmethod
     def load(cls, folder: str | Path, norm_statistics: str | None = None, precision: str = "32") -> Predictor:

@@ -15,7 +15,7 @@ from gi_jax.files import write_text
 from gi_jax.predict.predictor import Predictor
 from gi_jax.report.agreement import baselines_section, in_short, ranking_section, scatter_section
 from gi_jax.report.blocks import Section
-from gi_jax.report.calibration import calibration_section
+from gi_jax.report.calibration import calibration_section, intervals_section
 from gi_jax.report.curves import curves_section
 from gi_jax.report.data import configuration_section, data_section
 from gi_jax.report.networks import networks_section
@@ -54,6 +54,7 @@ def write_page(
         scatter_section(evaluation),
         residuals_section(evaluation),
         calibration_section(path.parent / CALIBRATION, len(evaluation.table)),
+        intervals_section(evaluation),
         curves_section(experiment, epochs, steps),
         trained and predictors_section(experiment, trained),
         trained and networks_section(trained),

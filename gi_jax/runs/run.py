@@ -30,6 +30,8 @@ from gi_jax.evaluation.evaluation import (
 )
 from gi_jax.experiment.bundle import CONFIG, ModelBundle, write_description
 from gi_jax.experiment.cell import load_genes, network_fingerprints
+from gi_jax.experiment.confidence import FILE as CONFIDENCE
+from gi_jax.experiment.confidence import write_confidence
 from gi_jax.experiment.experiment import Experiment, load_experiment
 from gi_jax.files import check_folder, check_writable, replacing_together
 from gi_jax.models.model import FittedModel
@@ -213,6 +215,7 @@ def _conclude(
         experiment.config, experiment.genes, experiment.transform, networks, dict(fitted.arrays())
     )
     predictor = Predictor(bundle, experiment.graph, fitted=fitted)
+    predictor.trust(experiment.val)
     evaluation = evaluate(experiment, predictor, experiment.test, baselines)
     write_report(evaluation, experiment, predictor, folder)
     values = evaluation.metrics[MODEL]._asdict()
@@ -228,18 +231,22 @@ def check_report(folder: Path) -> None:
       GiJaxError: one of them cannot.
     """
     if folder.is_dir():
-        for name in (EVALUATION, PREDICTIONS, PICTURE, REPORT, CALIBRATION):
+        for name in (EVALUATION, PREDICTIONS, PICTURE, REPORT, CALIBRATION, CONFIDENCE):
             check_writable(folder / name)
 
 
 def write_report(evaluation: Evaluation, experiment: Experiment, predictor: Predictor, folder: Path) -> None:
-    """Writes `evaluation.tsv`, `predictions.tsv`, `report.png` and `report.html`, of an ensemble also
-    `calibration.tsv`, into a run folder: all of them, or none if one fails.
+    """Writes the report of a run into its folder: all files, or none if one fails.
+
+    They are `evaluation.tsv`, `predictions.tsv`, `report.png` and `report.html`; of a model with standard
+    deviations also `calibration.tsv` and `confidence.json`.
     """
     epochs, steps = (read_records(folder / METRICS, kind) for kind in ("epoch", "step"))
     pearson = {name: metrics.pearson for name, metrics in evaluation.metrics.items()}
     with replacing_together(folder) as new:
         write_evaluation(evaluation, experiment.genes.ids, new)
+        if predictor.bundle.confidence is not None:
+            write_confidence(predictor.bundle.confidence, new)
         if evaluation.calibration is not None:
             write_calibration(evaluation.calibration, new)
         plot_report(new / PICTURE, evaluation.table.score, evaluation.predictions[MODEL], epochs, pearson)

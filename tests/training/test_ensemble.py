@@ -214,16 +214,26 @@ def test_the_commands_tell_the_spread(
     folder, _ = finished
     code, out, _ = gi_jax("predict", folder, "G03,G07", "G12")
     header, *rows = [line.split("\t") for line in out.splitlines()]
-    assert (code, header) == (0, ["genes", "prediction", "prediction_std"])
-    mean, std = Predictor.load(folder).predict_with_spread(["G03,G07", "G12"])
+    assert (code, header) == (0, ["genes", "prediction", "prediction_std", "low", "high"])
+    predictor = Predictor.load(folder)
+    mean, std = predictor.predict_with_spread(["G03,G07", "G12"])
+    low, high = predictor.bundle.confidence.interval(mean, std)
     np.testing.assert_allclose(
-        np.array([row[1:] for row in rows], float), np.stack([mean, std], axis=1), 1e-4
+        np.array([row[1:] for row in rows], float), np.stack([mean, std, low, high], axis=1), 1e-4
     )
+    held = json.loads((folder / "confidence.json").read_text())
+    assert held["level"] == 0.9 and held["genotypes"] == 10  # the validation genotypes
+    save_bundle(predictor.bundle, folder.parent / "model")
+    assert load_bundle(folder.parent / "model").confidence == predictor.bundle.confidence
 
-    written = {name: (folder / name).read_bytes() for name in ("predictions.tsv", "calibration.tsv")}
+    written = {
+        name: (folder / name).read_bytes()
+        for name in ("predictions.tsv", "calibration.tsv", "confidence.json")
+    }
     code, out, _ = gi_jax("evaluate", folder)
     assert code == 0
     assert "calibration: Spearman" in out
+    assert "intervals of 90% hold: all " in out
     assert written == {name: (folder / name).read_bytes() for name in written}
 
     code, out, _ = gi_jax("inspect", CONFIG, *small_overrides, "ensemble=2")
