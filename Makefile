@@ -3,7 +3,6 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 RUN ?= runs/demo
-CONFIG ?= configs/pair_kernel.yaml
 STUDY ?= configs/study.yaml
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
@@ -13,8 +12,8 @@ demo study: export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 .PHONY: demo test bench study lint types docs clean
 
 demo: $(VENV)/.installed
-	$(BIN)/gi-jax -v train --config $(CONFIG) --out $(RUN) --resume
-	$(BIN)/gi-jax -v train --config $(CONFIG) --out $(RUN)_unseen_genes --resume data.split.kind=gene_disjoint_1
+	$(BIN)/gi-jax -v train --config pair_kernel --out $(RUN) --resume
+	$(BIN)/gi-jax -v train --config pair_kernel --out $(RUN)_unseen_genes --resume data.split.kind=gene_disjoint_1
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n 2 --dist worksteal

@@ -59,6 +59,7 @@ class Abilities(NamedTuple):
     uses_networks: bool  # it must be given the networks it was fitted with
     tells_unseen_genes_apart: bool  # those that no training genotype deletes
     has_paths: bool  # a global and a local path, which can be looked into
+    has_deviations: bool = False  # standard deviations of its own, beside those over members
 
 
 class StartedTile(NamedTuple):

@@ -73,6 +73,8 @@ class Predictor:
         """Chooses how far intervals reach by measured genotypes that were not fitted, if the model has
         standard deviations.
         """
+        if self.num_members == 1 and not self.fitted.abilities.has_deviations:
+            return
         scores = self.score_table(validation)
         if scores.std is not None:
             confidence = fit_confidence(scores.mean, scores.std, validation.score)

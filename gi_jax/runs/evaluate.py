@@ -48,6 +48,8 @@ def evaluate(
     check_same_genes(run, experiment.genes)
     predictor = Predictor(bundle, experiment.graph)
     check_same_data(run, read_best_record(run), experiment.identity())
+    if bundle.confidence is None:  # as in runs of earlier versions
+        predictor.trust(experiment.val)
     for note in predictor.notes:
         console.print(note)
     if genotypes is None:

@@ -131,7 +131,7 @@ def test_a_deviation_of_the_models_own_comes_in_units_of_the_scores(
     np.testing.assert_allclose(screen.found().std, expected)
 
 
-@pytest.mark.parametrize("kind", ["low_rank", "additive"])
+@pytest.mark.parametrize("kind", ["low_rank", "additive", "pair_kernel"])
 def test_a_solved_model_goes_from_training_to_a_screen(
     kind: str, small_overrides: list[str], tmp_path: Path
 ) -> None:
@@ -147,7 +147,7 @@ def test_a_solved_model_goes_from_training_to_a_screen(
     train = ["train", "--config", str(CONFIGS / "tiny.yaml"), "--out", str(folder), *small_overrides]
     said = run(*train, f"model.kind={kind}")
     assert f"{kind} fitted in" in said and "model.hidden_channels" in said  # which has no meaning here
-    assert {"kind", "strengths"} <= set(vars(load_config(folder / "config.yaml").config.model))
+    assert load_config(folder / "config.yaml").config.model == KINDS[kind].options()
     assert (folder / "report.html").read_text().count("<h2") > 3
 
     run("screen", str(folder), "--out", str(table), "--measured")

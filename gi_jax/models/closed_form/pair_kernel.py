@@ -58,7 +58,11 @@ class PairKernel(Solved):
     chosen: str = ""
 
     kind = "pair_kernel"
-    abilities = Abilities(uses_networks=False, tells_unseen_genes_apart=True, has_paths=False)
+
+    @property
+    def abilities(self) -> Abilities:  # pyright: ignore[reportIncompatibleVariableOverride] # is only read
+        """Standard deviations only with draws from the prior."""
+        return Abilities(False, True, has_paths=False, has_deviations=bool(len(self.draws)))
 
     @property
     def num_genes(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride] # is only read
