@@ -38,6 +38,7 @@ def show_messages(verbose: int, quiet: bool) -> None:
     """
     logger = logging.getLogger("gi_jax")
     logger.addHandler(_HANDLER)
+    logger.propagate = False  # libraries that are loaded later give the root a handler of their own
     levels = (logging.WARNING, logging.INFO, logging.DEBUG)
     logger.setLevel(logging.ERROR if quiet else levels[min(verbose, 2)])
 

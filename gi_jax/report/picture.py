@@ -27,7 +27,8 @@ def plot_report(
     epochs: Sequence[Mapping[str, Any]],
     pearson: Mapping[str, float],
 ) -> None:
-    """Writes a picture of three panels: measured against predicted, training curve, Pearson by model.
+    """Writes a picture of three panels: measured against predicted, training curve, Pearson by model; the
+    second only of a model that was trained in epochs.
 
     Args:
       path: a .png file.
@@ -35,15 +36,20 @@ def plot_report(
       epochs: the `epoch` records of the run's metrics.
       pearson: Pearson correlation on the test genotypes by model, the model itself first.
     """
-    figure = new_figure(13, 4.2)
-    scatter, curve, bars = figure.subplots(1, 3, width_ratios=(1, 1, 0.8))
+    if epochs:
+        figure = new_figure(13, 4.2)
+        scatter, curve, bars = figure.subplots(1, 3, width_ratios=(1, 1, 0.8))
+        pearson_by_epoch(curve, [record["epoch"] + 1 for record in epochs], epochs)
+        curve.set_title("training curve", loc="left")
+        curve.xaxis.set_major_locator(MaxNLocator(integer=True))
+        frameless(curve)
+    else:
+        figure = new_figure(9, 4.2)
+        scatter, bars = figure.subplots(1, 2, width_ratios=(1, 0.8))
     measured_against_predicted(scatter, measured, predicted)
     scatter.set_title(f"{len(measured):,} test genotypes", loc="left")
-    pearson_by_epoch(curve, [record["epoch"] + 1 for record in epochs], epochs)
-    curve.set_title("training curve", loc="left")
-    curve.xaxis.set_major_locator(MaxNLocator(integer=True))
     _pearson_by_model(bars, pearson)
-    frameless(scatter, curve, bars)
+    frameless(scatter, bars)
     figure.savefig(path, dpi=120)
 
 
