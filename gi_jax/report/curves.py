@@ -19,8 +19,10 @@ Records = Sequence[Mapping[str, Any]]
 def curves_section(experiment: Experiment, epochs: Records, steps: Records) -> Section:
     """Curves over the epochs from the `epoch` and `step` records of a run's metrics."""
     if experiment.config.model.one_solution:
-        text = f"A model of kind {experiment.config.model.kind} is solved for in one go, so there is no curve."
-        return Section("Training", (text,))
+        kind = experiment.config.model.kind
+        return Section(
+            "Training", (f"A model of kind {kind} is solved for in one go, so there is no curve.",)
+        )
     if not epochs:
         return Section("Training", ("The run has no record of its training: metrics.jsonl holds none.",))
     config, best, last = experiment.config, best_validation(epochs), epochs[-1]
