@@ -92,9 +92,8 @@ def print_evaluation(evaluation: Evaluation, what: str, console: Console) -> Non
     lists = evaluation.rankings
     for name, m in evaluation.metrics.items():
         correlations = ("-" if math.isnan(value) else f"{value:.3f}" for value in (m.pearson, m.spearman))
-        constant = np.ptp(evaluation.predictions[name]) == 0
         tops = (
-            "-" if constant or math.isnan(found.top) else f"{found.top:.0%} ({found.enrichment:.1f}x)"
+            "-" if math.isnan(found.top) else f"{found.top:.0%} ({found.enrichment:.1f}x)"
             for found in lists[name].values()
         )
         table.add_row(name, *correlations, f"{m.rmse:.4g}", *tops)

@@ -59,9 +59,12 @@ def strong(table: GenotypeTable) -> tuple[np.ndarray, np.ndarray]:
 
 
 def ranking(strong: np.ndarray, prediction: np.ndarray) -> Ranking:
-    """The metrics of a list by falling prediction `[M]`; equal predictions stand in the order given."""
+    """The metrics of a list by falling prediction `[M]`; equal predictions stand in the order given.
+
+    All NaN without a strong one, or if predictions do not vary, which makes no list.
+    """
     share = strong.mean() if len(strong) else 0.0
-    if not share:
+    if not share or np.ptp(prediction) == 0:
         return Ranking(math.nan, math.nan, math.nan)
     from sklearn.metrics import average_precision_score
 

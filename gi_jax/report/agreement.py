@@ -78,8 +78,7 @@ def ranking_section(evaluation: Evaluation) -> Section:
                 number(found.average_precision),
             )
         ]
-        constant = np.ptp(evaluation.predictions[name]) == 0
-        rows.append((name, *(["–"] * len(cells) if constant else cells)))
+        rows.append((name, *cells))
     ends = ("negative", "positive")
     head = ("", *(f"{end}: {what}" for end in ends for what in (f"top {TOP}", "times chance", "precision")))
     return Section("The top of the list", (caption, Table(head, tuple(rows))))

@@ -13,10 +13,9 @@ from threadpoolctl import threadpool_limits
 
 from gi_jax.data.gene_pairs import columns_of_pairs
 from gi_jax.data.genotype_table import GenotypeTable
-from gi_jax.errors import GiJaxError
 from gi_jax.models.closed_form.additive import Additive, fit_additive
 from gi_jax.models.closed_form.options import LowRankOptions
-from gi_jax.models.closed_form.solved import Solved, check_arrays, check_settings
+from gi_jax.models.closed_form.solved import Solved, check_arrays, check_gene_numbers, check_settings
 from gi_jax.models.model import Cell, PredictionSettings
 
 SINGLE_THREAD_GENES = 2000
@@ -148,12 +147,7 @@ def restore_low_rank(
     shapes = {"intercept": (), "effects": (n,), "strength": (), "genes": (None,), "pair_strength": ()}
     shapes |= {"pair_vectors": (num_seen, rank), "pair_values": (None,)}
     found = check_arrays("low_rank", arrays, shapes)
-    genes = found["genes"].astype(np.int64)
-    if genes.size and not (genes[0] >= 0 and genes[-1] < n and (np.diff(genes) > 0).all()):
-        raise GiJaxError(
-            f"the array genes of the low_rank model holds no increasing gene numbers below {n:,}; restore "
-            "the weights from a copy or train again"
-        )
+    genes = check_gene_numbers("low_rank", found["genes"], n)
     additive = Additive(float(found["intercept"]), found["effects"], float(found["strength"]))
     pairs = PairEffects(found["pair_vectors"], found["pair_values"], float(found["pair_strength"]))
     return LowRank(additive, genes, pairs)

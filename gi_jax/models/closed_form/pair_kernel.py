@@ -13,10 +13,8 @@ import numpy as np
 from jax import Array
 
 from gi_jax.data.gene_pairs import columns_of_pairs
-from gi_jax.errors import GiJaxError
-from gi_jax.models.closed_form.solved import SIDE, Solved, check_arrays, check_settings
-from gi_jax.models.model import Abilities, Cell, Prediction, PredictionSettings, StartedTile
-from gi_jax.models.tiles import tiles
+from gi_jax.models.closed_form.solved import Solved, check_arrays, check_gene_numbers, check_settings
+from gi_jax.models.model import Abilities, Cell, PredictionSettings
 
 ROWS_AT_ONCE = 4096  # genotypes whose rows of kernels are gathered at once
 MATRIX_PAYS = 50_000  # pairs, above which the matrix of all pair effects is made
@@ -136,21 +134,6 @@ class PairKernel(Solved):
         left = np.maximum(prior - explained, SMALLEST_SHARE * prior)
         return np.sqrt(self.variance_scale * (self.noise + left))
 
-    def predict(self, table: Any) -> Prediction:
-        """Labels of M genotypes with their standard deviations."""
-        return self._prediction(table.genes)
-
-    def screen(self, pool: np.ndarray, free: int, fixed: np.ndarray) -> Iterator[StartedTile]:
-        """Every genotype of the fixed genes and `free` others of the pool, from the matrix of effects."""
-        if len(pool) > 1 and free + len(fixed) > 1:
-            _ = self.effects
-        for tile in tiles(pool, free, fixed, SIDE, self.num_genes):
-            genes = tile.genotypes()
-            yield StartedTile(genes, lambda own=genes: self._prediction(own))
-
-    def _prediction(self, genes: np.ndarray) -> Prediction:
-        return Prediction(self.labels(genes)[None], self.std(genes))
-
     @cached_property
     def _position(self) -> np.ndarray:
         """`[N + 1]`: the column of `kernel` for each gene id, n for other genes and padding."""
@@ -161,9 +144,9 @@ class PairKernel(Solved):
     def _between(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
         """K of genes i and j, 0 for padding; of two genes that are not fitted, what all genes share."""
         n, padding = len(self.genes), self.num_genes
-        wide = np.pad(self.right, ((0, 0), (0, 1)))
         column, other = self._position[j], self._position[i]
-        found = np.where(column < n, wide[i, column], np.where(other < n, wide[j, other], self.constant))
+        of_j, of_i = self.right[i, np.minimum(column, n - 1)], self.right[j, np.minimum(other, n - 1)]
+        found = np.where(column < n, of_j, np.where(other < n, of_i, self.constant))
         found = np.where(i == j, np.append(self.own, 0)[i], found)
         return np.where((i == padding) | (j == padding), 0.0, found)
 
@@ -200,12 +183,7 @@ def restore_pair_kernel(
         **dict.fromkeys(_NUMBERS, ()),
     }
     found = check_arrays("pair_kernel", arrays, shapes)
-    genes = found["genes"].astype(np.int64)
-    if genes.size and not (genes[0] >= 0 and genes[-1] < total and (np.diff(genes) > 0).all()):
-        raise GiJaxError(
-            f"the array genes of the pair_kernel model holds no increasing gene numbers below {total:,}; "
-            "restore the weights from a copy or train again"
-        )
+    genes = check_gene_numbers("pair_kernel", found["genes"], total)
     held: dict[str, Any] = {name: float(found[name]) for name in _NUMBERS}
     return PairKernel(**{**found, **held, "genes": genes})
 

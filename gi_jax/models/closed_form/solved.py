@@ -33,13 +33,20 @@ class Solved:
         """Labels `[M]` of genotypes `[M, S]` of gene ids filled with N."""
         raise NotImplementedError
 
+    def std(self, genes: np.ndarray) -> np.ndarray | None:
+        """Standard deviations `[M]` of these labels; None for a model that has none."""
+        return None
+
     def arrays(self) -> Mapping[str, Any]:
         """The fitted arrays by name."""
         raise NotImplementedError
 
     def predict(self, table: GenotypeTable) -> Prediction:
         """Labels of M genotypes."""
-        return Prediction(np.asarray(self.labels(table.genes), np.float64)[None])
+        return self._prediction(table.genes)
+
+    def _prediction(self, genes: np.ndarray) -> Prediction:
+        return Prediction(np.asarray(self.labels(genes), np.float64)[None], self.std(genes))
 
     def member(self, index: int) -> Solved:
         """The model itself."""
@@ -55,7 +62,7 @@ class Solved:
         for tile in tiles(pool, free, fixed, SIDE, self.num_genes):
             genes = tile.genotypes()
             # Bound now: the tile is looked at when the next one is there already.
-            yield StartedTile(genes, lambda own=genes: Prediction(self.labels(own)[None]))
+            yield StartedTile(genes, lambda own=genes: self._prediction(own))
 
 
 def check_settings(kind: str, settings: PredictionSettings) -> None:
@@ -66,6 +73,21 @@ def check_settings(kind: str, settings: PredictionSettings) -> None:
             "them out"
         )
     one_of(f"the precision of predictions of a model of kind {kind}", settings.precision, ("32",))
+
+
+def check_gene_numbers(kind: str, genes: np.ndarray, num_genes: int) -> np.ndarray:
+    """Gene numbers `[n]` of a fitted model, as int64.
+
+    Raises:
+      GiJaxError: they do not increase, or are none of N genes.
+    """
+    genes = genes.astype(np.int64)
+    if genes.size and not (genes[0] >= 0 and genes[-1] < num_genes and (np.diff(genes) > 0).all()):
+        raise GiJaxError(
+            f"the array genes of the {kind} model holds no increasing gene numbers below {num_genes:,}; "
+            "restore the weights from a copy or train again"
+        )
+    return genes
 
 
 def check_arrays(
