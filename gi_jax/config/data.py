@@ -81,6 +81,7 @@ class DataConfig:
     networks: Mapping[str, NetworkFileConfig] = field(default_factory=dict)  # the user's own, by name
     features: Mapping[str, FeatureFileConfig] = field(default_factory=dict)  # the user's own, by name
     genotypes: tuple[str, ...] = ()  # bundled studies and genotype files
+    additional_training: tuple[str, ...] = ()  # other studies, to learn from but not to be split
     filter: GenotypeFilter = field(default_factory=GenotypeFilter)
     split: SplitConfig = field(default_factory=SplitConfig)
 

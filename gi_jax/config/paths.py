@@ -32,13 +32,23 @@ def with_absolute_paths(config: RunConfig) -> RunConfig:
         for own in (data.networks, data.features)
     )
     genes = None if data.genes is None else _absolute(data.genes)
-    genotypes = tuple(source if _is_name(source) else _absolute(source) for source in data.genotypes)
+    genotypes, additional = (
+        tuple(source if _is_name(source) else _absolute(source) for source in sources)
+        for sources in (data.genotypes, data.additional_training)
+    )
     cache = config.trainer.compilation_cache
     if cache is not None and not (cache.startswith("~") or is_address(cache)):
         cache = _absolute(cache)
     return replace(
         config,
-        data=replace(data, genes=genes, networks=networks, features=features, genotypes=genotypes),
+        data=replace(
+            data,
+            genes=genes,
+            networks=networks,
+            features=features,
+            genotypes=genotypes,
+            additional_training=additional,
+        ),
         model=config.model if start is None else replace(config.model, checkpoint_path=_absolute(start)),
         trainer=replace(config.trainer, compilation_cache=cache),
     )
@@ -106,9 +116,10 @@ def _files(config: RunConfig, measured: bool) -> Iterator[tuple[str, str]]:
                 yield f"data.features.{name}.path", source.path
         if data.genes is not None:
             yield "data.genes", data.genes
-        for number, source in enumerate(data.genotypes):
-            if not _is_name(source):
-                yield f"data.genotypes[{number}]", source
+        for key in ("genotypes", "additional_training"):
+            for number, source in enumerate(getattr(data, key)):
+                if not _is_name(source):
+                    yield f"data.{key}[{number}]", source
 
 
 def _absolute(path: str) -> str:

@@ -9,6 +9,8 @@ from functools import cached_property
 
 import numpy as np
 
+from gi_jax.errors import GiJaxError
+
 
 @dataclass(frozen=True)
 class GenotypeTable:
@@ -47,6 +49,33 @@ class GenotypeTable:
             b"".join(part.tobytes() for part in parts)
             + "\n".join(self.studies).encode("utf-8", "surrogateescape")
         ).hexdigest()
+
+
+def joined(first: GenotypeTable, second: GenotypeTable) -> GenotypeTable:
+    """The genotypes of the first table, then those of the second, over the same genes.
+
+    Raises:
+      GiJaxError: both have a study of one name.
+    """
+    if shared := [study for study in second.studies if study in first.studies]:
+        raise GiJaxError(
+            f"the study '{shared[0]}' is among the genotypes to split and among those to add to training; "
+            "name it in one place"
+        )
+    width = max(first.genes.shape[1], second.genes.shape[1])
+    genes = [
+        np.pad(t.genes, ((0, 0), (0, width - t.genes.shape[1])), constant_values=t.num_genes)
+        for t in (first, second)
+    ]
+    return GenotypeTable(
+        np.concatenate(genes),
+        np.concatenate([first.sizes, second.sizes]),
+        np.concatenate([first.score, second.score]),
+        np.concatenate([first.p_value, second.p_value]),
+        np.concatenate([first.study, second.study + np.int32(len(first.studies))]),
+        first.studies + second.studies,
+        first.num_genes,
+    )
 
 
 def padded(genotypes: Sequence[Sequence[int]], num_genes: int) -> tuple[np.ndarray, np.ndarray]:

@@ -13,11 +13,11 @@ from gi_jax.config.schema import plain
 from gi_jax.data.formats.feature_files import GeneFeatures
 from gi_jax.data.formats.genotype_files import load_genotypes
 from gi_jax.data.gene_list import GeneList
-from gi_jax.data.genotype_table import GenotypeTable
+from gi_jax.data.genotype_table import GenotypeTable, joined
 from gi_jax.data.leaks import check_no_leak
 from gi_jax.data.load_report import LoadReport
 from gi_jax.data.networks import CellGraph
-from gi_jax.data.splits import Split, k_fold_splits, split_genotypes
+from gi_jax.data.splits import Split, k_fold_splits, split_genotypes, with_additional_training
 from gi_jax.data.transforms import LabelTransform, fit_label_transform
 from gi_jax.experiment.cell import load_gene_features, load_genes, load_graph, network_fingerprints
 from gi_jax.models.model import Cell, Labelled
@@ -101,7 +101,12 @@ def load_experiment(config: RunConfig, split: Split | None = None) -> Experiment
     graph, network_report = load_graph(config, genes)
     features, feature_report = load_gene_features(config, genes)
     table, genotype_report = load_genotypes(genes, config.data.genotypes, keep=config.data.filter)
-    split = _draw(config, table) if split is None else split
+    drawn = _draw(config, table) if split is None else split
+    if config.data.additional_training:
+        others, of_others = load_genotypes(genes, config.data.additional_training, keep=config.data.filter)
+        table, genotype_report = joined(table, others), genotype_report + of_others
+        drawn = with_additional_training(drawn, table) if split is None else split
+    split = drawn
     check_no_leak(split, table)
     labels = config.transforms.labels
     transform = fit_label_transform(labels.strategy, table, split.train, per_study=labels.per_study)

@@ -101,6 +101,14 @@ class FittedModel(Protocol):
         """Labels of M genotypes; their scores are not looked at."""
         ...
 
+    def of_study(self, code: int) -> FittedModel:
+        """The model as it predicts one study; itself where a label means the same in every study.
+
+        Args:
+          code: position among the studies of the training genotypes.
+        """
+        ...
+
     def member(self, index: int) -> FittedModel:
         """One member of an ensemble; the model itself if it is none."""
         ...

@@ -127,8 +127,8 @@ class Predictor:
 
     def score_table(self, table: GenotypeTable) -> MeanAndSpread:
         """Like `predict_table`, with the standard deviation where the model has one."""
-        codes = self.bundle.transform.study_codes(table.studies)[table.study]
-        return self.in_score_units(self.fitted.predict(table), codes)
+        table = self.bundle.transform.with_own_studies(table)
+        return self.in_score_units(self.fitted.predict(table), table.study)
 
     def in_score_units(self, prediction: Prediction, study: np.ndarray) -> MeanAndSpread:
         """Predicted labels as scores.

@@ -71,6 +71,10 @@ class NeuralModel:
         forward = TableForward(self.module, self.graph, table, self.settings.batch_size, self.num_members)
         return Prediction(forward.members(self.variables).astype(np.float64))
 
+    def of_study(self, code: int) -> NeuralModel:
+        """The model itself: a label means the same in every study."""
+        return self
+
     def member(self, index: int) -> NeuralModel:
         """One member as a model of its own."""
         if self.num_members == 1:
