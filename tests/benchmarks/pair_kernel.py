@@ -77,7 +77,9 @@ def main() -> None:
         covariance_rounds=options.rounds, tuning_steps=options.tuning_steps, num_samples=options.samples
     )
     model = fit_pair_kernel(train, val, cell, settings)
-    print(f"fitted in {time.monotonic() - began:.0f} s; residual {model.residual:.1e}; {_memory()}", flush=True)
+    print(
+        f"fitted in {time.monotonic() - began:.0f} s; residual {model.residual:.1e}; {_memory()}", flush=True
+    )
     found = model.predict(test).members[0]
     print(f"Pearson {np.corrcoef(found, test.score)[0, 1]:.3f} of {len(test):,} new pairs; {_memory()}")
     began, count = time.monotonic(), 0
