@@ -91,6 +91,13 @@ def folder_to_torch(folder: Path, target: Path) -> Conversion:
             f"{folder}: holds a model of kind {bundle.config.model.kind}, which torchcell does not have; "
             "convert a neural model"
         )
+    model = bundle.config.model
+    if model.uses_features or model.local_predictor_config.predictor != "hyper_sagnn":
+        raise GiJaxError(
+            f"{folder}: holds a model with gene_embedding '{model.gene_embedding}' and local predictor "
+            f"'{model.local_predictor_config.predictor}', of which torchcell has only free and hyper_sagnn; "
+            "convert a model with these"
+        )
     if bundle.config.ensemble > 1:
         raise GiJaxError(
             f"{folder}: holds an ensemble of {bundle.config.ensemble}, a state dict holds one model; save "

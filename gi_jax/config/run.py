@@ -92,7 +92,8 @@ class RunConfig:
         if self.cell_dataset.features and not self.model.uses_features:
             raise GiJaxError(
                 f"cell_dataset.features names '{self.cell_dataset.features[0]}', but a model of kind "
-                f"{self.model.kind} uses no gene features; leave the list empty, or set kind: pair_kernel"
+                f"{self.model.kind} uses no gene features; leave the list empty, set kind: pair_kernel, or "
+                "gene_embedding: features"
             )
         if (
             isinstance(self.model, PairKernelOptions)

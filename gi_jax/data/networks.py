@@ -62,6 +62,7 @@ class CellGraph:
     affected: Array  # [N, ceil(N / 32)] uint32: bit i of row p, deleting p changes row i in some network
     names: tuple[str, ...] = struct.field(pytree_node=False)
     num_genes: int = struct.field(pytree_node=False)
+    features: Array | None = None  # [N, D] what else is known of the genes, for models that look at it
 
     def __getitem__(self, name: str) -> Adjacency:
         return self.networks[self.names.index(name)]

@@ -19,9 +19,9 @@ from gi_jax.data.transforms import LabelTransform
 from gi_jax.errors import GiJaxError
 from gi_jax.experiment.confidence import Confidence, read_confidence, write_confidence
 from gi_jax.files import PlainPath, read_text, replacing_together, write_text
+from gi_jax.models.neural.fixed import take_member
 from gi_jax.models.registry import KINDS
 from gi_jax.models.weights import read_best
-from gi_jax.ops.trees import take
 
 CONFIG, GENES, LABELS, NETWORKS, WEIGHTS = (
     "config.yaml",
@@ -37,8 +37,8 @@ _EXPECTED = "a run folder that a training wrote, or a model folder"
 class ModelBundle:
     """All that predicting takes, except the networks' edges, which `networks` identifies.
 
-    The variables are what the model's `arrays` gave; of an ensemble they have a leading axis, one entry
-    per member.
+    The variables are what the model's `arrays` gave; of an ensemble those of its members have a leading
+    axis, one entry per member.
     """
 
     config: RunConfig
@@ -60,7 +60,7 @@ class ModelBundle:
         if count == 1:
             return self
         config = replace(self.config, ensemble=1, seed=self.config.seed + index)
-        return replace(self, config=config, variables=take(self.variables, index), confidence=None)
+        return replace(self, config=config, variables=take_member(self.variables, index), confidence=None)
 
 
 def write_description(

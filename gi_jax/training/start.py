@@ -12,6 +12,7 @@ from jax import Array
 from gi_jax.config import RunConfig
 from gi_jax.errors import GiJaxError
 from gi_jax.experiment.bundle import ModelBundle, load_bundle
+from gi_jax.models.neural.fixed import trained_part
 from gi_jax.training.ensemble import check_starting_weights, stack_members
 from gi_jax.training.optimizer import make_optimizer
 from gi_jax.training.state import TrainState, init_state, init_variables
@@ -47,7 +48,7 @@ def _member_state(task: Task, member: int, loaded: ModelBundle | None) -> TrainS
     variables = init_variables(task.model, task.graph, seed)
     if loaded is not None:
         start = loaded.member(member if loaded.config.ensemble > 1 else 0)
-        variables = _same_shapes(start.variables, variables, config)
+        variables = _same_shapes(trained_part(start.variables), variables, config)
     return init_state(
         variables,
         config.regression_task,

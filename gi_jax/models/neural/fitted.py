@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, cast
 
 import jax
@@ -18,7 +19,9 @@ from gi_jax.data.networks import CellGraph
 from gi_jax.errors import GiJaxError
 from gi_jax.models.model import Abilities, Cell, Prediction, PredictionSettings, StartedTile
 from gi_jax.models.neural import build_model, num_parameters
+from gi_jax.models.neural.fixed import FIXED, trained_part
 from gi_jax.models.neural.forward import TableForward
+from gi_jax.models.neural.gene_features import check_features, with_features
 from gi_jax.models.neural.options import PRECISIONS, ModelConfig
 from gi_jax.models.neural.screening import NeuralScreen
 from gi_jax.models.precision import in_working_precision
@@ -32,8 +35,9 @@ class NeuralModel:
       module: to predict with, see `prediction_module`.
       trained: the settings it was trained with.
       variables: the weights, those of more than one member with a leading axis.
-      graph: the networks, N genes, on the device.
+      graph: the networks, N genes, on the device, with the features that `fixed` holds.
       settings: of the predictions.
+      fixed: what it keeps beside the weights, see `gi_jax.models.neural.fixed`.
     """
 
     def __init__(
@@ -43,13 +47,15 @@ class NeuralModel:
         variables: Mapping[str, Any],
         graph: CellGraph,
         settings: PredictionSettings,
+        fixed: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         self.module, self.trained, self.graph, self.settings = module, trained, graph, settings
+        self.fixed = fixed
         self.variables, self.num_members = variables, settings.num_members
         self.kind = trained.kind
         self.abilities = Abilities(
             uses_networks=True,  # without layers too: that a network changed is said
-            tells_unseen_genes_apart=trained.needs_networks,
+            tells_unseen_genes_apart=trained.needs_networks or trained.uses_features,
             has_paths=trained.has_paths,
         )
 
@@ -80,11 +86,12 @@ class NeuralModel:
         if self.num_members == 1:
             return self
         settings = self.settings._replace(num_members=1)
-        return NeuralModel(self.module, self.trained, take(self.variables, index), self.graph, settings)
+        variables = take(self.variables, index)
+        return NeuralModel(self.module, self.trained, variables, self.graph, settings, self.fixed)
 
     def arrays(self) -> Mapping[str, Any]:
-        """`params`, and `batch_stats` where norms keep running averages."""
-        return self.variables
+        """`params`, `batch_stats` where norms keep running averages, and `fixed` where there is such."""
+        return {**self.variables, FIXED: self.fixed} if self.fixed else self.variables
 
     def num_parameters(self) -> dict[str, int]:
         """Of one member, by component."""
@@ -127,10 +134,13 @@ def restore_neural(
     Raises:
       GiJaxError: the weights are not those of a model of these options.
     """
-    variables = jax.device_put(in_working_precision(arrays))
-    module = prediction_module(options, cell.graph, settings.norm_statistics, settings.precision)
-    _check_shapes(variables, options, cell.graph, settings.num_members)
-    return NeuralModel(module, options, variables, cell.graph, settings)
+    variables = jax.device_put(in_working_precision(trained_part(arrays)))
+    fixed = arrays.get(FIXED, {})
+    check_features(fixed, options, len(cell.genes))
+    graph = with_features(cell.graph, fixed)
+    module = prediction_module(options, graph, settings.norm_statistics, settings.precision)
+    _check_shapes(variables, options, graph, settings.num_members)
+    return NeuralModel(module, options, variables, graph, settings, fixed)
 
 
 def _check_shapes(

@@ -12,6 +12,8 @@ from gi_jax.ops.names import NORM_STATISTICS
 PRECISIONS = {"32": "32", "32-true": "32", "bf16": "bf16", "bf16-mixed": "bf16"}  # as Lightning says it
 POOLED_DIFFERENCES = ("mean", "sum")
 LAST_LAYERS = ("kaiming", "zero")
+GENE_EMBEDDINGS = ("free", "features", "both")
+LOCAL_PREDICTORS = ("hyper_sagnn", "bilinear")
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,12 @@ class ModelConfig:
 
     kind: str = "gene_interaction_dango"  # gene_interaction_dango | eager_v1 | dango
     hidden_channels: int = 64
-    num_layers: int = 2  # 0: free gene embeddings, no networks
+    num_layers: int = 2  # 0: gene embeddings, no messages over networks
+    # free | features | both: numbers of every gene's own (the original); made of what is known of it, see
+    # `gi_jax.models.neural.gene_features`; or of that and of a free part that starts at 0
+    gene_embedding: str = "free"
+    feature_rank: int = 300  # features, both: the most coordinates of the kernels over genes
+    free_dropout: float = 0.5  # both: share of the genes whose free part a training step leaves out
     dropout: float = 0.0
     norm: str = "layer"
     norm_statistics: str = (
@@ -39,9 +46,13 @@ class ModelConfig:
     checkpoint_path: str | None = None  # weights to start from: a run folder or a model folder
 
     one_solution = False  # members of an ensemble differ by their seeds
-    uses_features = False
     predicts_from_networks = True
     kinds = ("gene_interaction_dango", "eager_v1", "dango")
+
+    @property
+    def uses_features(self) -> bool:
+        """Whether it looks at tables of gene features."""
+        return self.gene_embedding != "free"
 
     @property
     def needs_networks(self) -> bool:
@@ -73,6 +84,14 @@ class ModelConfig:
         if self.kind != "gene_interaction_dango":
             one_of(f"model.pooled_difference of {self.kind}", self.pooled_difference, POOLED_DIFFERENCES[:1])
             one_of(f"model.last_layers of {self.kind}", self.last_layers, LAST_LAYERS[:1])
+            one_of(f"model.gene_embedding of {self.kind}", self.gene_embedding, GENE_EMBEDDINGS[:1])
+            key = f"model.local_predictor_config.predictor of {self.kind}"
+            one_of(key, local.predictor, LOCAL_PREDICTORS[:1])
+        one_of("model.gene_embedding", self.gene_embedding, GENE_EMBEDDINGS)
+        one_of("model.local_predictor_config.predictor", local.predictor, LOCAL_PREDICTORS)
+        at_least("model.feature_rank", self.feature_rank, 1)
+        if not 0 <= self.free_dropout < 1:
+            raise GiJaxError(f"model.free_dropout is {self.free_dropout}, expected 0 or more, below 1")
         one_of("model.remat", self.remat, ("none", "layer", "full"))
         one_of("model.gene_encoder_config.encoder_type", encoder.encoder_type, ("gin", "gatv2"))
         one_of(
@@ -104,7 +123,8 @@ class ModelConfig:
     def _check_heads(self) -> None:
         encoder, h = self.gene_encoder_config, self.hidden_channels
         heads = {}
-        if self.kind != "eager_v1":  # its set attention has one head
+        # The set attention of eager_v1 has one head, a bilinear predictor none.
+        if self.kind != "eager_v1" and self.local_predictor_config.predictor == "hyper_sagnn":
             heads["model.local_predictor_config.num_heads"] = self.local_predictor_config.num_heads
         if encoder.graph_aggregation_method == "cross_attention":
             aggregation = encoder.graph_aggregation_config
