@@ -20,6 +20,7 @@ from gi_jax.cli.screen import screen
 from gi_jax.cli.setting import CONSOLE, ERRORS, show_messages
 from gi_jax.cli.study import study
 from gi_jax.cli.train import train
+from gi_jax.cli.tune import tune
 from gi_jax.errors import GiJaxError
 from gi_jax.terminal import protect_streams, speak_utf8
 
@@ -32,7 +33,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (train, evaluate, predict, screen, study, inspect, convert, verify):
+for command in (train, evaluate, predict, screen, study, tune, inspect, convert, verify):
     app.command()(command)
 
 

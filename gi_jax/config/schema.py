@@ -48,8 +48,8 @@ def build(cls: type, values: Any, path: str, root: type, unused: list[str]) -> A
 
 
 def _convert(hint: Any, value: Any, path: str, root: type, unused: list[str]) -> Any:
-    if value is None:
-        return None
+    if value is None or hint is Any:
+        return value
     if get_origin(hint) in (Union, UnionType):
         options = [option for option in get_args(hint) if option is not type(None)]
         if len(options) > 1 and all(map(is_dataclass, options)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -117,7 +118,23 @@ def write_arrays(folder: ArrayFolder, step: int, name: str, tree: Any, record: d
     # and would want the same devices to restore them.
     tree = jax.tree.map(np.asarray, tree)
     record = record | {"sha256": digest(tree), FORMATS: formats(tree)}
-    folder.save(step, **{name: ocp.args.StandardSave(tree), RECORD: ocp.args.JsonSave(record)})
+    filled = jax.tree.map(_placeholder, tree)
+    folder.save(step, **{name: ocp.args.StandardSave(filled), RECORD: ocp.args.JsonSave(record)})
+
+
+def _placeholder(array: np.ndarray) -> np.ndarray:
+    """What is written of an array: one zero for an array without entries, which Orbax refuses."""
+    return array if array.size else np.zeros(1, array.dtype)
+
+
+def _emptied(tree: Any, shapes: dict[str, list[Any]]) -> Any:
+    """The arrays as they were before `_placeholder`, by the formats that were recorded."""
+
+    def one(path: tuple, array: Any) -> Any:
+        _, shape = shapes.get(jax.tree_util.keystr(path), ("", [1]))
+        return array if math.prod(shape) else np.zeros(shape, array.dtype)
+
+    return jax.tree_util.tree_map_with_path(one, tree)
 
 
 def read_arrays(
@@ -137,8 +154,9 @@ def read_arrays(
         path, wanted = folder.folder / str(step), formats(template)
         _check_width(path, folder.dtypes(step, name), {dtype for dtype, _ in wanted.values()})
         _check_formats(path, record.get(FORMATS, wanted), wanted)  # earlier versions did not record it
+        template = jax.tree.map(_placeholder, template)
     how = ocp.args.StandardRestore() if template is None else ocp.args.StandardRestore(template)
-    tree = folder.restore(step, name, how)
+    tree = _emptied(folder.restore(step, name, how), record.get(FORMATS, {}))
     if digest(tree) != record["sha256"]:
         raise ValueError("the arrays differ from those that were saved")
     return tree, record

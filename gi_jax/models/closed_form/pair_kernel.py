@@ -70,8 +70,8 @@ class PairKernel(Solved):
         return len(self.own)
 
     def arrays(self) -> dict[str, Any]:
-        """All fields but `chosen`; no `draws` if there are none, as no checkpoint keeps an empty array."""
-        arrays = {name: getattr(self, name) for name in _ARRAYS if np.size(getattr(self, name))}
+        """All fields but `chosen`."""
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
         numbers = {name: np.float64(getattr(self, name)) for name in _NUMBERS}
         return {**arrays, **numbers, "genes": self.genes.astype(np.int32)}
 
@@ -153,8 +153,6 @@ def restore_pair_kernel(
     """
     check_settings("pair_kernel", settings)
     total = len(cell.genes)
-    if "draws" not in arrays:
-        arrays = {**arrays, "draws": np.zeros((0, np.size(arrays.get("coefficients", ()))), np.float16)}
 
     def length(name: str) -> int | None:
         return np.shape(arrays[name])[0] if np.ndim(arrays.get(name, 0)) == 1 else None
