@@ -94,9 +94,9 @@ def folder_to_torch(folder: Path, target: Path) -> Conversion:
     model = bundle.config.model
     if model.uses_features or model.local_predictor_config.predictor != "hyper_sagnn":
         raise GiJaxError(
-            f"{folder}: holds a model with gene_embedding '{model.gene_embedding}' and local predictor "
-            f"'{model.local_predictor_config.predictor}', of which torchcell has only free and hyper_sagnn; "
-            "convert a model with these"
+            f"{folder}: holds a model with gene_embedding '{model.gene_embedding}', local predictor "
+            f"'{model.local_predictor_config.predictor}' and {'a' if model.prior else 'no'} prior, of which "
+            "torchcell has only free, hyper_sagnn and none; convert such a model"
         )
     if bundle.config.ensemble > 1:
         raise GiJaxError(

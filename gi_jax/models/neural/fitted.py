@@ -17,9 +17,10 @@ from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.data.genotypes import genotype_batch
 from gi_jax.data.networks import CellGraph
 from gi_jax.errors import GiJaxError
+from gi_jax.models.closed_form.pair_kernel import PairKernel, restore_pair_kernel
 from gi_jax.models.model import Abilities, Cell, Prediction, PredictionSettings, StartedTile
 from gi_jax.models.neural import build_model, num_parameters
-from gi_jax.models.neural.fixed import FIXED, trained_part
+from gi_jax.models.neural.fixed import ADDED, FIXED, PRIOR, trained_part
 from gi_jax.models.neural.forward import TableForward
 from gi_jax.models.neural.gene_features import check_features, with_features
 from gi_jax.models.neural.options import PRECISIONS, ModelConfig
@@ -38,6 +39,7 @@ class NeuralModel:
       graph: the networks, N genes, on the device, with the features that `fixed` holds.
       settings: of the predictions.
       fixed: what it keeps beside the weights, see `gi_jax.models.neural.fixed`.
+      prior: to whose labels it adds `scale` times its own.
     """
 
     def __init__(
@@ -48,15 +50,18 @@ class NeuralModel:
         graph: CellGraph,
         settings: PredictionSettings,
         fixed: Mapping[str, Any] = MappingProxyType({}),
+        prior: PairKernel | None = None,
+        scale: float = 1.0,
     ) -> None:
         self.module, self.trained, self.graph, self.settings = module, trained, graph, settings
-        self.fixed = fixed
+        self.fixed, self.prior, self.scale = fixed, prior, scale
         self.variables, self.num_members = variables, settings.num_members
         self.kind = trained.kind
         self.abilities = Abilities(
             uses_networks=True,  # without layers too: that a network changed is said
             tells_unseen_genes_apart=trained.needs_networks or trained.uses_features,
             has_paths=trained.has_paths,
+            has_deviations=prior is not None and prior.abilities.has_deviations,
         )
 
     @property
@@ -66,7 +71,14 @@ class NeuralModel:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """That predictions use other norm statistics than the training, if they do."""
+        """That predictions use other norm statistics than the training, or add to a prior, if they do."""
+        added = (
+            f"adds {self.scale:.2f} times what it says to the prediction of the pair-kernel process; its "
+            "paths are those of what it says"
+        )
+        return self._other_statistics() + ((added,) if self.prior is not None else ())
+
+    def _other_statistics(self) -> tuple[str, ...]:
         trained, used = self.trained.norm_statistics, self.module.config.norm_statistics
         if trained == used:
             return ()
@@ -75,7 +87,13 @@ class NeuralModel:
     def predict(self, table: GenotypeTable) -> Prediction:
         """Labels of M genotypes, by every member."""
         forward = TableForward(self.module, self.graph, table, self.settings.batch_size, self.num_members)
-        return Prediction(forward.members(self.variables).astype(np.float64))
+        return self._with_prior(table.genes, forward.members(self.variables).astype(np.float64))
+
+    def _with_prior(self, genes: np.ndarray, added: np.ndarray) -> Prediction:
+        """Labels `[K, M]` of genotypes `[M, S]`, with the deviation of the prior where there is one."""
+        if self.prior is None:
+            return Prediction(added)
+        return Prediction(self.prior.labels(genes) + self.scale * added, self.prior.std(genes))
 
     def of_study(self, code: int) -> NeuralModel:
         """The model itself: a label means the same in every study."""
@@ -87,11 +105,17 @@ class NeuralModel:
             return self
         settings = self.settings._replace(num_members=1)
         variables = take(self.variables, index)
-        return NeuralModel(self.module, self.trained, variables, self.graph, settings, self.fixed)
+        return NeuralModel(
+            self.module, self.trained, variables, self.graph, settings, self.fixed, self.prior, self.scale
+        )
 
     def arrays(self) -> Mapping[str, Any]:
-        """`params`, `batch_stats` where norms keep running averages, and `fixed` where there is such."""
-        return {**self.variables, FIXED: self.fixed} if self.fixed else self.variables
+        """`params`, `batch_stats` where norms keep averages, and what `gi_jax.models.neural.fixed` names."""
+        fixed = {FIXED: self.fixed} if self.fixed else {}
+        if self.prior is None:
+            return {**self.variables, **fixed}
+        members = (self.num_members,) if self.num_members > 1 else ()
+        return {**self.variables, **fixed, ADDED: {"scale": np.full(members, self.scale, np.float32)}}
 
     def num_parameters(self) -> dict[str, int]:
         """Of one member, by component."""
@@ -107,7 +131,7 @@ class NeuralModel:
 
         def result() -> Prediction:
             members = np.asarray(labels, np.float64).reshape(self.num_members, -1)
-            return Prediction(members[:, : len(genes)])
+            return self._with_prior(genes, members[:, : len(genes)])
 
         return StartedTile(genes, result)
 
@@ -140,7 +164,27 @@ def restore_neural(
     graph = with_features(cell.graph, fixed)
     module = prediction_module(options, graph, settings.norm_statistics, settings.precision)
     _check_shapes(variables, options, graph, settings.num_members)
-    return NeuralModel(module, options, variables, graph, settings, fixed)
+    prior, scale = _prior(arrays, options, cell)
+    return NeuralModel(module, options, variables, graph, settings, fixed, prior, scale)
+
+
+def _prior(arrays: Mapping[str, Any], options: ModelConfig, cell: Cell) -> tuple[PairKernel | None, float]:
+    """The model to which this one adds, and the part of what it says that is added.
+
+    Raises:
+      GiJaxError: the arrays have one and the options do not, or reverse.
+    """
+    kept = arrays.get(FIXED, {}).get(PRIOR)
+    scale = arrays.get(ADDED, {}).get("scale")
+    if (kept is None, scale is None) != (options.prior is None, options.prior is None):
+        raise GiJaxError(
+            f"the weights are of another model than the configuration: they have "
+            f"{'no' if kept is None or scale is None else 'a'} prior, and model.prior is "
+            f"{'not set' if options.prior is None else 'set'}; restore the config.yaml that came with them"
+        )
+    if kept is None or scale is None:
+        return None, 1.0
+    return restore_pair_kernel(kept, options.prior, cell, PredictionSettings()), float(np.mean(scale))
 
 
 def _check_shapes(

@@ -61,9 +61,9 @@ def gene_features(cell: Cell, tables: tuple[GenotypeTable, ...], rank: int) -> n
 def check_features(arrays: Mapping[str, Any], options: ModelConfig, num_genes: int) -> None:
     """Raises a `GiJaxError` unless a model's arrays hold features exactly if its options say so."""
     shape = np.shape(arrays[FEATURES]) if FEATURES in arrays else None
-    fits = shape is None if not options.uses_features else shape is not None and shape[:-1] == (num_genes,)
+    fits = shape is None if not options.embeds_features else shape is not None and shape[:-1] == (num_genes,)
     if not fits:
-        expected = f"({num_genes}, any)" if options.uses_features else "none"
+        expected = f"({num_genes}, any)" if options.embeds_features else "none"
         raise GiJaxError(
             f"the weights are of another model than the configuration: model.gene_embedding is "
             f"{options.gene_embedding}, which has features of the shape {expected}, found {shape or 'none'}; "

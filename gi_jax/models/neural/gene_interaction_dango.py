@@ -153,8 +153,8 @@ class GeneInteractionDango(nn.Module):
     def _embedding(self, graph: CellGraph, train: bool) -> Callable[[Array | None], Array]:
         """What gives the embeddings of all genes `[N, H]`, or of gene ids `[R]`.
 
-        They are free numbers, `W f + b` of the gene's features, or the sum of both; the two layers of the
-        preprocessor follow.
+        They are free numbers, the gene's features f as they are, `[N, D]`, or `W f + b` and free numbers; the
+        two layers of the preprocessor follow.
         """
         c, n, h = self.config, self.gene_num, self.config.hidden_channels
         if c.gene_embedding == "free":
@@ -162,9 +162,9 @@ class GeneInteractionDango(nn.Module):
             return lambda genes: _rows(free, genes)
         known = graph.features
         assert known is not None, "a cell with features, see `gi_jax.models.neural.gene_features`"
-        project = LinearParameters(known.shape[1], h, initial="uniform", name="gene_features")()
         if c.gene_embedding == "features":
-            return lambda genes: project(_rows(known, genes))
+            return lambda genes: _rows(known, genes)
+        project = LinearParameters(known.shape[1], h, initial="uniform", name="gene_features")()
         free = self.param("gene_embedding", nn.initializers.zeros, (n, h))
         # Without its part, a gene looks in training as those will that no training genotype deletes.
         key = DropoutKeys(self, c.free_dropout, train)()

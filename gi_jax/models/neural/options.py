@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from gi_jax.checks import at_least, one_of
 from gi_jax.errors import GiJaxError
+from gi_jax.models.closed_form.options import PairKernelOptions
 from gi_jax.nn.options import NORMS, Activation, GeneEncoderConfig, LocalPredictorConfig
 from gi_jax.ops.names import NORM_STATISTICS
 
@@ -43,6 +44,9 @@ class ModelConfig:
     gene_encoder_config: GeneEncoderConfig = field(default_factory=GeneEncoderConfig)
     local_predictor_config: LocalPredictorConfig = field(default_factory=LocalPredictorConfig)
     remat: str = "layer"  # none | layer | full: what the backward pass recomputes
+    # The pair-kernel process, to which the model adds; its settings are a section with `kind: pair_kernel`.
+    prior: PairKernelOptions | None = None
+    prior_folds: int = 5  # of the training genotypes, each predicted by a fit without it
     checkpoint_path: str | None = None  # weights to start from: a run folder or a model folder
 
     one_solution = False  # members of an ensemble differ by their seeds
@@ -52,6 +56,11 @@ class ModelConfig:
     @property
     def uses_features(self) -> bool:
         """Whether it looks at tables of gene features."""
+        return self.embeds_features or self.prior is not None
+
+    @property
+    def embeds_features(self) -> bool:
+        """Whether gene embeddings are made of features."""
         return self.gene_embedding != "free"
 
     @property
@@ -92,6 +101,7 @@ class ModelConfig:
         at_least("model.feature_rank", self.feature_rank, 1)
         if not 0 <= self.free_dropout < 1:
             raise GiJaxError(f"model.free_dropout is {self.free_dropout}, expected 0 or more, below 1")
+        at_least("model.prior_folds", self.prior_folds, 2)
         one_of("model.remat", self.remat, ("none", "layer", "full"))
         one_of("model.gene_encoder_config.encoder_type", encoder.encoder_type, ("gin", "gatv2"))
         one_of(
