@@ -14,6 +14,7 @@ import typer
 from conversion.commands import convert, verify
 from gi_jax import __version__
 from gi_jax.cli.evaluate import evaluate
+from gi_jax.cli.export import export
 from gi_jax.cli.inspect import inspect
 from gi_jax.cli.predict import predict
 from gi_jax.cli.screen import screen
@@ -33,7 +34,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (train, evaluate, predict, screen, study, tune, inspect, convert, verify):
+for command in (train, evaluate, predict, screen, export, study, tune, inspect, convert, verify):
     app.command()(command)
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from jax import Array
 
 from gi_jax.data.formats.feature_files import GeneFeatures
 from gi_jax.data.gene_list import GeneList
@@ -106,6 +107,17 @@ class FittedModel(Protocol):
 
         Args:
           code: position among the studies of the training genotypes.
+        """
+        ...
+
+    def program(self, genes: Array) -> Array:
+        """Labels `[B]` of genotypes `[B, S]`, to be traced by JAX; the mean over members.
+
+        Args:
+          genes: int32, increasing gene ids in every row, then N; B may be a dimension of unknown size.
+
+        Raises:
+          GiJaxError: the model cannot be written as a program of arrays.
         """
         ...
 

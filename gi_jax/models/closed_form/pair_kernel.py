@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+from jax import Array
 
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.errors import GiJaxError
@@ -108,6 +109,10 @@ class PairKernel(Solved):
     def std(self, genes: np.ndarray) -> np.ndarray | None:
         """Standard deviations `[M]` of these labels."""
         return self.of_study(0).std(genes)
+
+    def program(self, genes: Array) -> Array:
+        """Labels `[B]` of the first study, to be traced."""
+        return self.of_study(0).program(genes)
 
     def predict(self, table: GenotypeTable) -> Prediction:
         """Labels of M genotypes, each of its study."""

@@ -124,6 +124,14 @@ class PairPosterior(Solved):
             return self.intercept + self.effects[first, second].sum(axis=1)
         return self.intercept + _row_products(self.left, self.genes.rows, first, second)
 
+    def program(self, genes: Array) -> Array:
+        """Labels `[B]`, to be traced."""
+        left, right = jnp.asarray(self.left), jnp.asarray(self.genes.rows)
+        total = jnp.full(genes.shape[:1], self.intercept)
+        for i, j in zip(*np.triu_indices(genes.shape[1], k=1), strict=True):
+            total += (left[genes[:, i]] * right[genes[:, j]]).sum(axis=1)
+        return total
+
     def std(self, genes: np.ndarray) -> np.ndarray | None:
         """Standard deviations `[M]` of the labels that a measurement of genotypes `[M, S]` would give."""
         if not len(self.draws):

@@ -8,24 +8,27 @@ from types import MappingProxyType
 from typing import Any, cast
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 from flax.traverse_util import flatten_dict
+from jax import Array
 
 from gi_jax.checks import one_of
 from gi_jax.data.genotype_table import GenotypeTable
-from gi_jax.data.genotypes import genotype_batch
+from gi_jax.data.genotypes import GenotypeBatch, genotype_batch
 from gi_jax.data.networks import CellGraph
 from gi_jax.errors import GiJaxError
 from gi_jax.models.closed_form.pair_kernel import PairKernel, restore_pair_kernel
 from gi_jax.models.model import Abilities, Cell, Prediction, PredictionSettings, StartedTile
 from gi_jax.models.neural import build_model, num_parameters
 from gi_jax.models.neural.fixed import ADDED, FIXED, PRIOR, trained_part
-from gi_jax.models.neural.forward import TableForward
+from gi_jax.models.neural.forward import TableForward, forward_batch
 from gi_jax.models.neural.gene_features import check_features, with_features
 from gi_jax.models.neural.options import PRECISIONS, ModelConfig
 from gi_jax.models.neural.screening import NeuralScreen
 from gi_jax.models.precision import in_working_precision
+from gi_jax.ops.spmm import with_backend
 from gi_jax.ops.trees import take
 
 
@@ -98,6 +101,19 @@ class NeuralModel:
     def of_study(self, code: int) -> NeuralModel:
         """The model itself: a label means the same in every study."""
         return self
+
+    def program(self, genes: Array) -> Array:
+        """Labels `[B]`, to be traced: one genotype after the other, each by all rows of its cell."""
+        graph, n = with_backend(self.graph, dict.fromkeys(self.graph.names, "segment")), self.graph.num_genes
+
+        def one(row: Array) -> Array:
+            batch = GenotypeBatch(row[None], (row < n).sum(dtype=row.dtype)[None], jnp.ones(1, bool))
+            stacked = self.num_members > 1
+            options = {"model": self.module, "capacity": None, "stacked": stacked}
+            return forward_batch(self.variables, graph, batch, **options).mean()
+
+        added = jax.lax.map(one, genes)
+        return added if self.prior is None else self.prior.program(genes) + self.scale * added
 
     def member(self, index: int) -> NeuralModel:
         """One member as a model of its own."""
