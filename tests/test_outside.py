@@ -39,7 +39,7 @@ SLOW = (
     "tensorstore",
     "omegaconf",
 )
-COMMANDS = ("train", "evaluate", "predict", "screen", "study", "inspect", "convert", "verify")
+COMMANDS = ("train", "evaluate", "predict", "screen", "study", "inspect", "genes", "convert", "verify")
 
 
 def python(code: str, **surroundings: str) -> subprocess.CompletedProcess:

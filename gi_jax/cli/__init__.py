@@ -14,6 +14,7 @@ import typer
 from conversion.commands import convert, verify
 from gi_jax import __version__
 from gi_jax.cli.evaluate import evaluate
+from gi_jax.cli.genes import genes
 from gi_jax.cli.inspect import inspect
 from gi_jax.cli.predict import predict
 from gi_jax.cli.screen import screen
@@ -32,7 +33,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (train, evaluate, predict, screen, study, inspect, convert, verify):
+for command in (train, evaluate, predict, screen, study, inspect, genes, convert, verify):
     app.command()(command)
 
 

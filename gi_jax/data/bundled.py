@@ -32,6 +32,11 @@ def bundled_studies() -> tuple[str, ...]:
     return tuple(sorted(path.name.removesuffix(".tsv.gz") for path in (YEAST / "genotypes").iterdir()))
 
 
+def study_file(name: str) -> Path:
+    """The file of a bundled set of measured genotypes."""
+    return YEAST / "genotypes" / f"{name}.tsv.gz"
+
+
 @cache
 def bundled_features() -> dict[str, str]:
     """The bundled tables of gene features: name -> file."""

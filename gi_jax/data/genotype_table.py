@@ -19,10 +19,10 @@ class GenotypeTable:
     """
 
     genes: np.ndarray  # [M, S] int32, gene ids, then N
-    sizes: np.ndarray  # [M] int32, number of deleted genes
-    score: np.ndarray  # [M] float64, in the units of its study
-    p_value: np.ndarray  # [M] float64, NaN where none is given
-    study: np.ndarray  # [M] int32, position in `studies`
+    sizes: np.ndarray  # [M] int8, number of deleted genes
+    score: np.ndarray  # [M] float64, in the units of its study; the number that the source gives, to the bit
+    p_value: np.ndarray  # [M] float32, NaN where none is given
+    study: np.ndarray  # [M] int16, position in `studies`
     studies: tuple[str, ...]
     num_genes: int  # N
 
@@ -37,7 +37,10 @@ class GenotypeTable:
     @cached_property
     def set_ids(self) -> np.ndarray:
         """A number per genotype `[M]` int64: equal exactly for equal sets of genes, whatever the study."""
-        return np.unique(self.genes, axis=0, return_inverse=True)[1].reshape(-1)
+        keys = row_keys(self.genes, self.num_genes)
+        if keys is None:
+            return np.unique(self.genes, axis=0, return_inverse=True)[1].reshape(-1)
+        return np.unique(keys, return_inverse=True)[1]
 
     @cached_property
     def fingerprint(self) -> str:
@@ -47,6 +50,36 @@ class GenotypeTable:
             b"".join(part.tobytes() for part in parts)
             + "\n".join(self.studies).encode("utf-8", "surrogateescape")
         ).hexdigest()
+
+
+def row_keys(genes: np.ndarray, num_genes: int) -> np.ndarray | None:
+    """Rows of gene ids as numbers `[M]` int64 in the same order; None if 64 bits cannot hold them."""
+    if (num_genes + 1) ** genes.shape[1] >= 2**63:
+        return None
+    keys = genes[:, 0].astype(np.int64)
+    for column in range(1, genes.shape[1]):
+        keys *= num_genes + 1
+        keys += genes[:, column]
+    return keys
+
+
+def joined(tables: Sequence[GenotypeTable]) -> GenotypeTable:
+    """Tables over one gene list as one, studies of the same name made one."""
+    if len(tables) == 1:
+        return tables[0]
+    studies = tuple(dict.fromkeys(name for table in tables for name in table.studies))
+    code = {name: position for position, name in enumerate(studies)}
+    num_genes, width = tables[0].num_genes, max(table.genes.shape[1] for table in tables)
+    rows = np.cumsum([0, *map(len, tables)])
+    genes = np.full((rows[-1], width), num_genes, np.int32)
+    study = np.empty(rows[-1], np.int16 if len(studies) < 2**15 else np.int32)
+    for table, start, stop in zip(tables, rows, rows[1:], strict=False):
+        genes[start:stop, : table.genes.shape[1]] = table.genes
+        study[start:stop] = np.array([code[name] for name in table.studies], study.dtype)[table.study]
+    sizes, score, p_value = (
+        np.concatenate([getattr(table, name) for table in tables]) for name in ("sizes", "score", "p_value")
+    )
+    return GenotypeTable(genes, sizes, score, p_value, study, studies, num_genes)
 
 
 def padded(genotypes: Sequence[Sequence[int]], num_genes: int) -> tuple[np.ndarray, np.ndarray]:

@@ -54,4 +54,4 @@ def test_genotypes_match_their_provenance(study):
 
 
 def test_the_package_data_stays_small():
-    assert sum(path.stat().st_size for path in YEAST.rglob("*") if path.is_file()) <= 8 * 2**20
+    assert sum(path.stat().st_size for path in YEAST.rglob("*") if path.is_file()) <= 12_000_000
