@@ -48,9 +48,10 @@ def predict(
     """Predict the interaction scores of genotypes.
 
     Genes go by systematic name, standard name or alias, in upper or lower case. The result is a table with
-    the columns `genes`, `prediction` and `names`, what people call the genes; for an ensemble
-    also `prediction_std`, the standard deviation over its members, for a pair_kernel model that of a measurement; and the ends `low` and `high` of the interval in
-    which nine of ten measurements of the validation genotypes lie.
+    the columns `genes`, `prediction` and `names`, what people call the genes; for an ensemble also
+    `prediction_std`, the standard deviation over its members, for a pair_kernel model that of a measurement;
+    and the ends `low` and `high` of the interval in which nine of ten measurements of the validation
+    genotypes lie.
     """
     from dataclasses import replace
 

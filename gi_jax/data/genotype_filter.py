@@ -27,12 +27,10 @@ NO_FILTER = GenotypeFilter()
 
 def average_repeats(table: GenotypeTable) -> tuple[GenotypeTable, tuple[LeftOut, ...]]:
     """Makes rows of one study with equal gene sets one: mean score, largest p-value, place of the first."""
+    if not table.has_repeats:
+        return table, ()
     sets = table.set_ids
     keys = table.study * (sets.max(initial=0) + 1) + sets  # int64
-    ordered = np.sort(keys)
-    if not (ordered[1:] == ordered[:-1]).any():
-        return table, ()
-    del ordered
     _, first, group = np.unique(keys, return_index=True, return_inverse=True)
     counts = np.bincount(group)
     score = np.bincount(group, table.score) / counts

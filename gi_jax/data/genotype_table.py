@@ -40,7 +40,21 @@ class GenotypeTable:
         keys = row_keys(self.genes, self.num_genes)
         if keys is None:
             return np.unique(self.genes, axis=0, return_inverse=True)[1].reshape(-1)
+        if (keys[1:] >= keys[:-1]).all():  # as an import writes them
+            return np.cumsum(np.append(False, keys[1:] != keys[:-1])[: len(keys)])
         return np.unique(keys, return_inverse=True)[1]
+
+    @property
+    def has_repeats(self) -> bool:
+        """Whether two rows of one study delete the same genes."""
+        keys = row_keys(self.genes, self.num_genes)
+        if keys is None or len(self.studies) * (self.num_genes + 1) ** self.genes.shape[1] >= 2**63:
+            keys = self.set_ids
+        keys = keys * len(self.studies) + self.study
+        if (keys[1:] > keys[:-1]).all():
+            return False
+        keys.sort()
+        return bool((keys[1:] == keys[:-1]).any())
 
     @cached_property
     def fingerprint(self) -> str:

@@ -67,7 +67,8 @@ def read_parquet(genes: GeneList, path: Path) -> tuple[GenotypeTable, SourceRepo
         if held[_GENES].decode() != genes.fingerprint:
             raise GiJaxError(
                 f"{path}: was imported with another gene list ({int(held[_NUM_GENES]):,} genes) than this "
-                f"one ({len(genes):,}); import the source again with the gene list in use, or use the other one"
+                f"one ({len(genes):,}); import the source again with the gene list in use, or use the other "
+                "one"
             )
         table = _table(file, len(genes))
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:

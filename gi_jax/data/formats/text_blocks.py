@@ -1,4 +1,4 @@
-"""Text files in blocks of whole lines: any size, plain or gzip, in UTF-8 or UTF-16, with any line ends."""
+"""Text files in blocks of whole lines: any size, plain, gzip or workbook, UTF-8 or UTF-16, any line ends."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from gi_jax.data.formats.workbooks import ZIP, workbook_text
 from gi_jax.errors import GiJaxError
 from gi_jax.files import user_path
 
@@ -23,7 +24,6 @@ _WIDE = {
 }
 # What else begins a file that is no text, and what to do with it.
 _OTHER = {
-    b"PK\x03\x04": "is an Excel workbook or a zip archive; unpack it, or save the sheet as text",
     b"\xd0\xcf\x11\xe0": "is an old Excel workbook; save the sheet as tab-separated text",
     b"BZh": "is compressed with bzip2; unpack it, or compress it with gzip",
     b"\xfd7zXZ": "is compressed with xz; unpack it, or compress it with gzip",
@@ -124,8 +124,12 @@ def _checked(path: Path, line: int, text: bytes) -> bytes:
 def _opened(path: Path) -> IO[bytes]:
     """The bytes of a file, unpacked; of UTF-16 and UTF-32 as UTF-8."""
     file = path.open("rb")
-    packed = file.read(2) == _GZIP
+    begin = file.read(4)
+    packed = begin.startswith(_GZIP)
     file.seek(0)
+    if begin == ZIP:
+        file.close()
+        return io.BytesIO(workbook_text(path))
     opened: IO[bytes] = gzip.GzipFile(fileobj=file) if packed else file
     begin = opened.read(4)
     wide = next((name for mark, name in _WIDE.items() if begin.startswith(mark)), None)
