@@ -50,14 +50,14 @@ def read_blocks(path: str | Path, size: int = BLOCK) -> Iterator[Block]:
     """
     path, line, blank = user_path(path), 1, True
     for text in _whole_lines(path, size):
-        if not text.isascii():
-            text = _checked(path, line, text)
         if b"\0" in text:
             number = line + text[: text.index(b"\0")].count(b"\n")
             raise GiJaxError(
                 f"{path}, line {number}: holds NUL bytes, so the file is damaged or UTF-16 without its mark; "
                 "get it anew, or save it as tab-separated UTF-8 text"
             )
+        if not text.isascii():
+            text = _checked(path, line, text)
         blank = blank and text.isspace()
         yield Block(text, line)
         line += text.count(b"\n")

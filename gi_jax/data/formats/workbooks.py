@@ -24,7 +24,8 @@ def workbook_text(path: Path) -> bytes:
     except (python_calamine.CalamineError, OSError, ValueError) as error:
         reason = str(error).splitlines()[0][:150]
         raise GiJaxError(
-            f"{path}: is a zip archive, but no Excel workbook that can be read ({reason}); unpack it, or save "
+            f"{path}: is a zip archive, but no Excel workbook that can be read ({reason}); unpack it, or "
+            "save "
             "the sheet as tab-separated text"
         ) from None
     filled = [name for name, rows in sheets.items() if rows]
@@ -33,7 +34,7 @@ def workbook_text(path: Path) -> bytes:
         raise GiJaxError(f"{path}: {what}; save the sheet that is meant as a file of its own")
     rows = sheets[filled[0]]
     width = max(map(len, rows))
-    lines = ("\t".join([*map(_cell, row), *[""] * (width - len(row))]) for row in rows)
+    lines = ("\t".join([*map(_cell, row), *[""] * (width - len(row))]) if any(row) else "" for row in rows)
     return "".join(f"{line}\n" for line in lines).encode()
 
 

@@ -39,10 +39,11 @@ def recognises(head: Head) -> bool:
     """Whether a file is GraphML or has two names, or two names and a weight, on each of its first lines."""
     if _is_xml(head):
         return any("<graphml" in line for line in head.lines)
-    separator = _separator(head.lines)
+    lines = [line for line in head.lines if not line.startswith("#")]
+    separator = _separator(lines)
     if separator is None:
         return False
-    rows = [line.split(separator) for line in head.lines[1:] or head.lines]
+    rows = [line.split(separator) for line in lines[1:] or lines]
     return all(plain_number(row[0]) is None and plain_number(row[1]) is None for row in rows) and all(
         len(row) == 2 or plain_number(row[2]) is not None for row in rows
     )

@@ -48,12 +48,12 @@ class _Matrix(NamedTuple):
 
 def recognises(head: Head) -> bool:
     """Whether a file is a matrix of scores."""
-    return _layout(head.lines) is not None
+    return len(head.fields()) > 2 and _layout(head.lines) is not None
 
 
 def _layout(lines: Sequence[str]) -> _Matrix | None:
     rows = [[text.strip() for text in line.split("\t")] for line in lines]
-    if not rows or len(rows[0]) < 3:
+    if not rows or len(rows[0]) < 2:
         return None
     first = [name.lower() for name in rows[0]]
     if "gweight" in first[:5]:

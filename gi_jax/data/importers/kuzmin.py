@@ -101,6 +101,9 @@ def read(files: Sequence[Path], options: ImportOptions) -> Imported:
         table, report = to_genotypes(measured, own, source, name)
         tables.append(table)
         reports.append(report)
+    if not tables:
+        names = ", ".join(path.name for path in files)
+        raise GiJaxError(f"{names}: has no row; it needs one for each measurement")
     return Imported(tuple(reports), genotypes=joined(tables))
 
 

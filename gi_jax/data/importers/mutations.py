@@ -87,7 +87,7 @@ class Measurements:
     def take(self, name: str) -> np.ndarray:
         """A column of all rows; its parts are given up."""
         parts: list[np.ndarray] = getattr(self, name)
-        whole = np.concatenate(parts) if parts else np.zeros(0)
+        whole = np.concatenate(parts)
         parts.clear()
         return whole
 
@@ -115,6 +115,8 @@ def to_genotypes(
     Raises:
       GiJaxError: no row is left, or all scores are the same.
     """
+    if not measured.read:
+        raise GiJaxError(f"{source}: has no row; it needs one for each measurement")
     strains = _strains(measured.mutations.found, len(options.genes))
     name, dropped = options.name or study, measured.dropped
     query, array, score = (measured.take(key) for key in ("query", "array", "score"))

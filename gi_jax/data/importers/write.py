@@ -13,6 +13,7 @@ from gi_jax.data.gene_list import GeneList
 from gi_jax.data.gene_names import SEPARATOR
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.data.importers.importer import Imported, ImportedNetwork
+from gi_jax.errors import GiJaxError
 from gi_jax.files import check_folder, replacing_together, write_text
 
 GENOTYPES, GENE_SETS, GENES, REPORT = "genotypes", "gene_sets.tsv", "genes.txt", "import_report.tsv"
@@ -40,8 +41,12 @@ def write_imported(imported: Imported, genes: GeneList, folder: Path, table: str
 
 
 def write_genotypes(table: GenotypeTable, genes: GeneList, path: Path) -> None:
-    """Writes measured genotypes as the table that `load_genotypes` reads; names with commas are quoted."""
-    names = pa.array([*(f'"{name}"' if "," in name else name for name in genes.ids), None], pa.string())
+    """Writes measured genotypes as the table that `load_genotypes` reads.
+
+    Raises:
+      GiJaxError: the name of a gene or study has a quotation mark, a tab or a line end in it.
+    """
+    names = pa.array([*genes.ids, None], pa.string())
     studies = pa.array(list(table.studies), pa.string())
     options = csv.WriteOptions(include_header=False, delimiter="\t", quoting_style="none")
     with path.open("wb") as file:
@@ -55,7 +60,14 @@ def write_genotypes(table: GenotypeTable, genes: GeneList, path: Path) -> None:
             p_value = pa.array(table.p_value[rows], from_pandas=True)
             study = studies.take(pa.array(table.study[rows]))
             held = [joined, pa.array(table.score[rows]), p_value, study]
-            csv.write_csv(pa.table(held, names=["genes", "score", "p_value", "study"]), file, options)
+            try:
+                csv.write_csv(pa.table(held, names=["genes", "score", "p_value", "study"]), file, options)
+            except pa.ArrowInvalid as error:
+                name = str(error).rpartition("value: ")[2][:80]
+                raise GiJaxError(
+                    f"`{name}` cannot stand in a table of tabs; give the study another name with --name, or "
+                    "write Parquet with --table parquet"
+                ) from None
 
 
 def _write_network(network: ImportedNetwork, genes: GeneList, path: Path) -> None:
