@@ -39,7 +39,7 @@ SLOW = (
     "tensorstore",
     "omegaconf",
 )
-COMMANDS = ("train", "evaluate", "predict", "screen", "study", "inspect", "genes", "convert", "verify")
+COMMANDS = ("train", "evaluate", "predict", "screen", "study", "inspect", "genes", "import", "convert", "verify")
 
 
 def python(code: str, **surroundings: str) -> subprocess.CompletedProcess:

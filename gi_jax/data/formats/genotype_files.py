@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from gi_jax.arguments import as_sequence
-from gi_jax.data.bundled import bundled_studies, not_bundled, study_file
+from gi_jax.data.bundled import bundled_studies, not_bundled, study_file, study_notes
 from gi_jax.data.formats.columns import CATEGORY, NUMBER, Part
 from gi_jax.data.formats.genotype_parquet import is_parquet, read_parquet
 from gi_jax.data.formats.score_columns import check_spread, frequent_scores, read_p_values, read_scores
@@ -130,6 +130,7 @@ def _read(genes: GeneList, path: Path, leave_out_unknown: bool) -> tuple[Genotyp
     if dropped:
         left_out = (LeftOut(dropped, "with a gene that is not in the gene list", examples(shown)),)
     notes = (f"columns not read: {', '.join(scan.unread)}",) if scan.unread else ()
+    notes += study_notes(own) if path == study_file(own) else ()
     notes += (*_summed_up(list(names)), *frequent_scores(table.score, lambda row: int(line[row])))
     return table, SourceReport(own, "genotypes", read, len(table), left_out, notes)
 
