@@ -7,6 +7,7 @@ when they are first used, so `import gi_jax` alone takes no time.
 * `train(config, folder)`, `evaluate(folder)`: what `gi-jax train` and `gi-jax evaluate` do.
 * `load_config(path)`, `RunConfig`: configurations.
 * `load_dataset(genotypes, networks)`, `NetworkSource`, `GenotypeFilter`: data by themselves.
+* `import_files(kind, files, out)`: the field's own files as tables, what `gi-jax import` does.
 * `GiJaxError`: bad input, said in one sentence.
 
 Example:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from gi_jax.api import evaluate, train
     from gi_jax.config import RunConfig, load_config
     from gi_jax.data import GenotypeFilter, NetworkSource, load_dataset
+    from gi_jax.data.importers.importing import import_files
     from gi_jax.predict import Predictor, Screen, load_model
 
 __version__ = "0.1.0"
@@ -42,6 +44,7 @@ __all__ = [
     "Screen",
     "__version__",
     "evaluate",
+    "import_files",
     "load_config",
     "load_dataset",
     "load_model",
@@ -54,6 +57,7 @@ _HOMES = {
     "Predictor": "gi_jax.predict",
     "RunConfig": "gi_jax.config",
     "Screen": "gi_jax.predict",
+    "import_files": "gi_jax.data.importers.importing",
     "load_config": "gi_jax.config",
     "load_dataset": "gi_jax.data",
     "load_model": "gi_jax.predict",

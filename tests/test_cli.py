@@ -58,8 +58,9 @@ def test_predict_takes_genotypes_by_any_name_or_from_a_file(trained: Path, tmp_p
     code, out, err = gi_jax("predict", trained, "g03,N07", "G12")
     assert (code, err) == (0, "")
     header, *rows = [line.split("\t") for line in out.splitlines()]
-    assert header == ["genes", "prediction"]
+    assert header == ["genes", "prediction", "names"]
     assert [row[0] for row in rows] == ["G03,G07", "G12"]
+    assert [row[2] for row in rows] == ["N03,N07", "N12"]
     (tmp_path / "ask.tsv").write_text("genes\tnote\nG03,G07\ta\nG12\tb\n")
     target = tmp_path / "answer.tsv"
     code, out, err = gi_jax("predict", trained, "--file", tmp_path / "ask.tsv", "--out", target)
@@ -78,16 +79,16 @@ def test_screen_writes_the_extremes_beside_what_was_measured(
     assert "435 genotypes of 2 genes to predict" in err
     assert f"80 of 435 predictions in {target}" in err
     header, *rows = [line.split("\t") for line in target.read_text().splitlines()]
-    assert header == ["genes", "prediction", "measured"]
+    assert header == ["genes", "prediction", "measured", "names"]
     assert len(rows) == 80
     scores = [float(row[1]) for row in rows]
     assert scores == sorted(scores)
     measured = dict(line.split("\t") for line in (small_world / "scores.tsv").read_text().splitlines()[1:])
     measured = {frozenset(genes.split(",")): float(score) for genes, score in measured.items()}
-    for genes, _, score in rows:
+    for genes, _, score, _ in rows:
         assert measured.get(frozenset(genes.split(","))) == (float(score) if score else None)
     code, out, _ = gi_jax("predict", trained, rows[0][0])
-    assert float(out.split()[-1]) == pytest.approx(scores[0], rel=1e-4)
+    assert float(out.split()[-2]) == pytest.approx(scores[0], rel=1e-4)
 
     (tmp_path / "some.txt").write_text("G01\nG02\nN03\n")
     code, _, _ = gi_jax(*arguments, "--genes", tmp_path / "some.txt", "--size", 3, "--including", "G09")

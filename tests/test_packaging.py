@@ -91,4 +91,4 @@ def test_an_installed_wheel_trains_and_predicts_without_the_checkout(wheel: Path
     assert "training ended: all 1 epochs done" in said
     assert (work / "run" / "report.html").exists()
     table = call(command, "predict", "run", "YAL002W,YAL040C", cwd=work, **alone)
-    assert table.startswith("genes\tprediction\nYAL002W,YAL040C\t")
+    assert table.startswith("genes\tprediction\tnames\nYAL002W,YAL040C\t")

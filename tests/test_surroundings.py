@@ -203,7 +203,7 @@ def test_without_a_home_nothing_is_kept_and_the_work_goes_on(trained: Path, gi_j
     monkeypatch.setattr("jax.config.update", lambda name, value: None)
     code, out, err = gi_jax("predict", trained, "G01")
     assert code == 0
-    assert out.startswith("genes\tprediction\nG01\t")
+    assert out.startswith("genes\tprediction\tnames\nG01\t")
     assert err.startswith(
         "compiled programs are not kept: ~/.cache/gi_jax/compiled: the home folder is unknown"
     )

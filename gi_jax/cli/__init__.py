@@ -15,6 +15,8 @@ from conversion.commands import convert, verify
 from gi_jax import __version__
 from gi_jax.cli.evaluate import evaluate
 from gi_jax.cli.export import export
+from gi_jax.cli.genes import genes
+from gi_jax.cli.import_files import import_files
 from gi_jax.cli.inspect import inspect
 from gi_jax.cli.predict import predict
 from gi_jax.cli.screen import screen
@@ -34,8 +36,9 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (train, evaluate, predict, screen, export, study, tune, inspect, convert, verify):
+for command in (train, evaluate, predict, screen, export, study, tune, inspect, genes, convert, verify):
     app.command()(command)
+app.command("import")(import_files)
 
 
 def _show_version(wanted: bool) -> None:

@@ -19,7 +19,9 @@ def predict(
     run: Annotated[Path, typer.Argument(help="Folder of a run or of a model.", metavar="RUN", parser=path)],
     genotypes: Annotated[
         list[str] | None,
-        typer.Argument(help="Deleted genes, as YAL001C,YBL002W.", metavar="GENOTYPE", parser=str),
+        typer.Argument(
+            help="Deleted genes, as YAL001C,YBL002W or SWR1,SAP30.", metavar="GENOTYPE", parser=str
+        ),
     ] = None,
     file: Annotated[
         Path | None,
@@ -45,10 +47,11 @@ def predict(
 ) -> None:
     """Predict the interaction scores of genotypes.
 
-    Genes go by systematic or standard name, in upper or lower case. The result is a table with the
-    columns `genes` and `prediction`; for an ensemble also `prediction_std`, the standard deviation over its
-    members, for a pair_kernel model that of a measurement; and the ends `low` and `high` of the interval in
-    which nine of ten measurements of the validation genotypes lie.
+    Genes go by systematic name, standard name or alias, in upper or lower case. The result is a table with
+    the columns `genes`, `prediction` and `names`, what people call the genes; for an ensemble also
+    `prediction_std`, the standard deviation over its members, for a pair_kernel model that of a measurement;
+    and the ends `low` and `high` of the interval in which nine of ten measurements of the validation
+    genotypes lie.
     """
     from dataclasses import replace
 
@@ -75,6 +78,8 @@ def predict(
         ERRORS.print(str(report))  # stdout is for the table
     else:
         table = genotypes_from_names(bundle.genes, genotypes or ())
+        for note in bundle.genes.notes(name for text in genotypes or () for name in bundle.genes.split(text)):
+            ERRORS.print(f"note: {note}")
     for note in predictor.notes:
         ERRORS.print(note)
     scores = predictor.score_table(table if study is None else replace(table, studies=(study,)))

@@ -19,7 +19,7 @@ def score_table(
     more: Mapping[str, Sequence[float | None]] | None = None,
 ) -> str:
     """Tab-separated lines under a header: `genes`, `prediction`, with standard deviations
-    `prediction_std` and the interval from `low` to `high`, and more.
+    `prediction_std` and the interval from `low` to `high`, and more; `names` last, where genes have some.
 
     Args:
       genotypes: `[M, S]` gene ids, then N.
@@ -34,8 +34,10 @@ def score_table(
         if confidence is not None:
             columns["low"], columns["high"] = confidence.interval(score, std)
     columns.update(more or {})
-    lines = ["\t".join(("genes", *columns))]
+    named = genes.has_labels
+    lines = ["\t".join(("genes", *columns, *(["names"] if named else [])))]
     for genotype, *values in zip(genotypes, *columns.values(), strict=True):
-        fields = ("" if value is None else f"{value:.6g}" for value in values)
+        fields = ["" if value is None else f"{value:.6g}" for value in values]
+        fields += [",".join(genes.labelled(genotype))] if named else []
         lines.append("\t".join((",".join(genes.names(genotype)), *fields)))
     return "\n".join(lines) + "\n"

@@ -60,10 +60,10 @@ def screen(
     Of genes that no training genotype deletes a model knows their networks alone, and predicts them far
     less well: --measured-genes leaves them out.
 
-    The result is a table with the columns `genes` and `prediction`, lowest first; for a model with standard
-    deviations also `prediction_std`, `low` and `high`, as `predict` has them; with --measured `measured`, the
-    mean of the measured scores, empty where there is none. Ctrl-C or SIGTERM ends early with what has been
-    found so far, and exit code 130 or 143.
+    The result is a table with the columns `genes`, `prediction` and `names`, lowest first; for a model with
+    standard deviations also `prediction_std`, `low` and `high`, as `predict` has them; with --measured
+    `measured`, the mean of the measured scores, empty where there is none. Ctrl-C or SIGTERM ends early with
+    what has been found so far, and exit code 130 or 143.
     """
     import numpy as np
 
@@ -94,7 +94,9 @@ def screen(
         known = measured_scores(table) if measured else {}
         if measured_genes:
             names = bundle.genes.names(np.unique(table.genes))
-    fixed = [name for name in including.split(",") if name.strip()]
+    fixed = bundle.genes.split(including) if including.strip(" ,") else []
+    for note in bundle.genes.notes((*fixed, *(names or ()))):
+        ERRORS.print(f"note: {note}")
     predictor = Predictor(bundle, precision=precision)
     for note in predictor.notes:
         ERRORS.print(note)

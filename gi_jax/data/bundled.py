@@ -11,6 +11,13 @@ from gi_jax.data.gene_list import GeneList, load_gene_list
 from gi_jax.errors import GiJaxError
 
 YEAST = Path(__file__).parent / "yeast"
+# What one must know of a bundled set of genotypes before training on it.
+_NOTES = {
+    "costanzo2010_significant": (
+        "significant pairs only (p < 0.05 and an epsilon beyond 0.08 either way): no sample of all pairs, so "
+        "not for a regression by itself"
+    )
+}
 
 
 @cache
@@ -30,6 +37,16 @@ def bundled_networks() -> dict[str, bool]:
 def bundled_studies() -> tuple[str, ...]:
     """The names of the bundled sets of measured genotypes."""
     return tuple(sorted(path.name.removesuffix(".tsv.gz") for path in (YEAST / "genotypes").iterdir()))
+
+
+def study_file(name: str) -> Path:
+    """The file of a bundled set of measured genotypes."""
+    return YEAST / "genotypes" / f"{name}.tsv.gz"
+
+
+def study_notes(name: str) -> tuple[str, ...]:
+    """What stands in the report of a load of a bundled set of genotypes."""
+    return (_NOTES[name],) if name in _NOTES else ()
 
 
 @cache

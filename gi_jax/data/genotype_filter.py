@@ -27,14 +27,14 @@ NO_FILTER = GenotypeFilter()
 
 def average_repeats(table: GenotypeTable) -> tuple[GenotypeTable, tuple[LeftOut, ...]]:
     """Makes rows of one study with equal gene sets one: mean score, largest p-value, place of the first."""
-    keys = np.stack([table.study, table.set_ids], axis=1)
-    _, first, group = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    if len(first) == len(table):
+    if not table.has_repeats:
         return table, ()
-    group = group.reshape(-1)
+    sets = table.set_ids
+    keys = table.study * (sets.max(initial=0) + 1) + sets  # int64
+    _, first, group = np.unique(keys, return_index=True, return_inverse=True)
     counts = np.bincount(group)
     score = np.bincount(group, table.score) / counts
-    p_value = np.full(len(first), np.nan)
+    p_value = np.full(len(first), np.nan, np.float32)
     np.fmax.at(p_value, group, table.p_value)
     order = np.argsort(first)
     merged = replace(table.take(first[order]), score=score[order], p_value=p_value[order])
@@ -85,4 +85,4 @@ def apply_filter(table: GenotypeTable, keep: GenotypeFilter) -> tuple[GenotypeTa
 def _without_empty_studies(table: GenotypeTable) -> GenotypeTable:
     present, codes = np.unique(table.study, return_inverse=True)
     studies = tuple(table.studies[code] for code in present)
-    return replace(table, study=codes.reshape(-1).astype(np.int32), studies=studies)
+    return replace(table, study=codes.reshape(-1).astype(table.study.dtype), studies=studies)

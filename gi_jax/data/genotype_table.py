@@ -9,8 +9,6 @@ from functools import cached_property
 
 import numpy as np
 
-from gi_jax.errors import GiJaxError
-
 
 @dataclass(frozen=True)
 class GenotypeTable:
@@ -21,10 +19,10 @@ class GenotypeTable:
     """
 
     genes: np.ndarray  # [M, S] int32, gene ids, then N
-    sizes: np.ndarray  # [M] int32, number of deleted genes
-    score: np.ndarray  # [M] float64, in the units of its study
-    p_value: np.ndarray  # [M] float64, NaN where none is given
-    study: np.ndarray  # [M] int32, position in `studies`
+    sizes: np.ndarray  # [M] int8, number of deleted genes
+    score: np.ndarray  # [M] float64, in the units of its study; the number that the source gives, to the bit
+    p_value: np.ndarray  # [M] float32, NaN where none is given
+    study: np.ndarray  # [M] int16, position in `studies`
     studies: tuple[str, ...]
     num_genes: int  # N
 
@@ -39,7 +37,24 @@ class GenotypeTable:
     @cached_property
     def set_ids(self) -> np.ndarray:
         """A number per genotype `[M]` int64: equal exactly for equal sets of genes, whatever the study."""
-        return np.unique(self.genes, axis=0, return_inverse=True)[1].reshape(-1)
+        keys = row_keys(self.genes, self.num_genes)
+        if keys is None:
+            return np.unique(self.genes, axis=0, return_inverse=True)[1].reshape(-1)
+        if (keys[1:] >= keys[:-1]).all():  # as an import writes them
+            return np.cumsum(np.append(False, keys[1:] != keys[:-1])[: len(keys)])
+        return np.unique(keys, return_inverse=True)[1]
+
+    @property
+    def has_repeats(self) -> bool:
+        """Whether two rows of one study delete the same genes."""
+        keys = row_keys(self.genes, self.num_genes)
+        if keys is None or len(self.studies) * (self.num_genes + 1) ** self.genes.shape[1] >= 2**63:
+            keys = self.set_ids
+        keys = keys * len(self.studies) + self.study
+        if (keys[1:] > keys[:-1]).all():
+            return False
+        keys.sort()
+        return bool((keys[1:] == keys[:-1]).any())
 
     @cached_property
     def fingerprint(self) -> str:
@@ -51,31 +66,34 @@ class GenotypeTable:
         ).hexdigest()
 
 
-def joined(first: GenotypeTable, second: GenotypeTable) -> GenotypeTable:
-    """The genotypes of the first table, then those of the second, over the same genes.
+def row_keys(genes: np.ndarray, num_genes: int) -> np.ndarray | None:
+    """Rows of gene ids as numbers `[M]` int64 in the same order; None if 64 bits cannot hold them."""
+    if (num_genes + 1) ** genes.shape[1] >= 2**63:
+        return None
+    keys = genes[:, 0].astype(np.int64)
+    for column in range(1, genes.shape[1]):
+        keys *= num_genes + 1
+        keys += genes[:, column]
+    return keys
 
-    Raises:
-      GiJaxError: both have a study of one name.
-    """
-    if shared := [study for study in second.studies if study in first.studies]:
-        raise GiJaxError(
-            f"the study '{shared[0]}' is among the genotypes to split and among those to add to training; "
-            "name it in one place"
-        )
-    width = max(first.genes.shape[1], second.genes.shape[1])
-    genes = [
-        np.pad(t.genes, ((0, 0), (0, width - t.genes.shape[1])), constant_values=t.num_genes)
-        for t in (first, second)
-    ]
-    return GenotypeTable(
-        np.concatenate(genes),
-        np.concatenate([first.sizes, second.sizes]),
-        np.concatenate([first.score, second.score]),
-        np.concatenate([first.p_value, second.p_value]),
-        np.concatenate([first.study, second.study + np.int32(len(first.studies))]),
-        first.studies + second.studies,
-        first.num_genes,
+
+def joined(tables: Sequence[GenotypeTable]) -> GenotypeTable:
+    """Tables over one gene list as one, studies of the same name made one."""
+    if len(tables) == 1:
+        return tables[0]
+    studies = tuple(dict.fromkeys(name for table in tables for name in table.studies))
+    code = {name: position for position, name in enumerate(studies)}
+    num_genes, width = tables[0].num_genes, max(table.genes.shape[1] for table in tables)
+    rows = np.cumsum([0, *map(len, tables)])
+    genes = np.full((rows[-1], width), num_genes, np.int32)
+    study = np.empty(rows[-1], np.int16 if len(studies) < 2**15 else np.int32)
+    for table, start, stop in zip(tables, rows, rows[1:], strict=False):
+        genes[start:stop, : table.genes.shape[1]] = table.genes
+        study[start:stop] = np.array([code[name] for name in table.studies], study.dtype)[table.study]
+    sizes, score, p_value = (
+        np.concatenate([getattr(table, name) for table in tables]) for name in ("sizes", "score", "p_value")
     )
+    return GenotypeTable(genes, sizes, score, p_value, study, studies, num_genes)
 
 
 def padded(genotypes: Sequence[Sequence[int]], num_genes: int) -> tuple[np.ndarray, np.ndarray]:

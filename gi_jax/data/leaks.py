@@ -39,14 +39,13 @@ def check_no_leak(split: Split, table: GenotypeTable) -> None:
 def _leaking(kind: str, table: GenotypeTable, held_out: np.ndarray, seen: np.ndarray) -> np.ndarray:
     """The rows of `held_out` that `seen` gives away."""
     leaks = np.isin(table.set_ids[held_out], table.set_ids[seen])
-    genes = table.genes[held_out]
-    known = np.isin(genes, table.genes[seen])
-    padding = genes == table.num_genes
     if kind == "query_pair":
         pairs = gene_pairs(table.genes, table.num_genes)
         leaks |= (np.isin(pairs[held_out], pairs[seen]) & (pairs[held_out] >= 0)).any(axis=1)
-    if kind == "gene_disjoint_1":
-        leaks |= (known | padding).all(axis=1)
-    if kind == "gene_disjoint_2":
-        leaks |= (known & ~padding).any(axis=1)
+    if kind in ("gene_disjoint_1", "gene_disjoint_2"):
+        genes = table.genes[held_out]
+        known, padding = np.isin(genes, table.genes[seen]), genes == table.num_genes
+        leaks |= (
+            (known | padding).all(axis=1) if kind == "gene_disjoint_1" else (known & ~padding).any(axis=1)
+        )
     return held_out[leaks]

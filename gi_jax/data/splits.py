@@ -174,7 +174,8 @@ def k_fold_splits(table: GenotypeTable, kind: str, *, seed: int, folds: int) -> 
 def _units(table: GenotypeTable, kind: str, seed: int) -> tuple[np.ndarray, int]:
     """What is drawn as a whole, numbered in random order: `[M, 1]` per genotype, or `[M, S]` its genes."""
     if kind == "random":
-        units = table.set_ids[:, None]
+        units = table.set_ids[:, None]  # as they are: numbered without gaps, in the order of the sets
+        return _shuffled(units, int(units.max(initial=-1)) + 1, seed)
     elif kind == "query_pair":
         pairs = gene_pairs(table.genes, table.num_genes)
         units = query_pairs(pairs, pairs)[:, None]
@@ -183,9 +184,12 @@ def _units(table: GenotypeTable, kind: str, seed: int) -> tuple[np.ndarray, int]
         units = np.where(table.genes < table.num_genes, table.genes, table.genes[:, :1])
     else:
         raise GiJaxError(f"`{kind}` is no kind of split; expected one of {', '.join(KINDS)}")
-    distinct, units = np.unique(units, return_inverse=True)
-    shuffled = np.random.default_rng(seed).permutation(len(distinct))
-    return shuffled[units.reshape(len(table), -1)], len(distinct)
+    distinct, found = np.unique(units, return_inverse=True)
+    return _shuffled(found.reshape(len(table), -1), len(distinct), seed)
+
+
+def _shuffled(units: np.ndarray, num_units: int, seed: int) -> tuple[np.ndarray, int]:
+    return np.random.default_rng(seed).permutation(num_units)[units], num_units
 
 
 def _split(

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Column, Table
 
 from gi_jax.arguments import as_sequence
+from gi_jax.data.gene_list import GeneList
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.evaluation.calibration import Calibration, calibrate
 from gi_jax.evaluation.coverage import Coverage, coverage
@@ -107,10 +108,11 @@ def print_evaluation(evaluation: Evaluation, what: str, console: Console) -> Non
         console.print(f"intervals of {LEVEL:.0%} hold: {', '.join(told)}", soft_wrap=True)
 
 
-def write_evaluation(evaluation: Evaluation, genes: tuple[str, ...], folder: Path) -> None:
+def write_evaluation(evaluation: Evaluation, genes: GeneList, folder: Path) -> None:
     """Writes `evaluation.tsv` (one row per model) and `predictions.tsv` (one row per genotype).
 
-    The last column of an ensemble's predictions is `model_std`, its spread over members.
+    An ensemble's predictions have a column `model_std`, its spread over members. The last column is `names`,
+    what people call the genes, where they have names.
     """
     lists = evaluation.rankings
     of_lists = [f"{end}_{field}" for end in ("negative", "positive") for field in Ranking._fields]
@@ -124,9 +126,10 @@ def write_evaluation(evaluation: Evaluation, genes: tuple[str, ...], folder: Pat
     if evaluation.model_std is not None:
         numbers["model_std"] = evaluation.model_std
     values = np.stack(list(numbers.values()), axis=1)  # [M, columns]
-    lines = ["\t".join(("genes", "study", *numbers))]
+    named = genes.has_labels
+    lines = ["\t".join(("genes", "study", *numbers, *(["names"] if named else [])))]
     for row, genotype in enumerate(table.genes):
-        deleted = ",".join(genes[gene] for gene in genotype if gene < table.num_genes)
-        texts = (f"{value:.6g}" for value in values[row])
-        lines.append("\t".join((deleted, table.studies[table.study[row]], *texts)))
+        texts = [f"{value:.6g}" for value in values[row]]
+        texts += [",".join(genes.labelled(genotype))] if named else []
+        lines.append("\t".join((",".join(genes.names(genotype)), table.studies[table.study[row]], *texts)))
     write_text(folder / PREDICTIONS, "\n".join(lines) + "\n")

@@ -16,7 +16,10 @@ _EMAP, _SGA = (-2.5, 2.0), (-0.08, 0.08)
 STRONG = {
     "collins2007": _EMAP,
     "schuldiner2005": _EMAP,
+    "zheng2010": _EMAP,
+    "aguilar2010": _EMAP,
     "costanzo2016_subset": _SGA,
+    "costanzo2010_significant": _SGA,
     "trigenic_tau": _SGA,
 }
 OTHER_SHARE = 0.05  # of the genotypes of any other study, which count as strong at either end

@@ -19,6 +19,7 @@ from gi_jax.data.load_report import LoadReport
 from gi_jax.data.networks import CellGraph
 from gi_jax.data.splits import Split, k_fold_splits, split_genotypes, with_additional_training
 from gi_jax.data.transforms import LabelTransform, fit_label_transform
+from gi_jax.errors import GiJaxError
 from gi_jax.experiment.cell import load_gene_features, load_genes, load_graph, network_fingerprints
 from gi_jax.models.model import Cell, Labelled
 
@@ -104,7 +105,8 @@ def load_experiment(config: RunConfig, split: Split | None = None) -> Experiment
     drawn = _draw(config, table) if split is None else split
     if config.data.additional_training:
         others, of_others = load_genotypes(genes, config.data.additional_training, keep=config.data.filter)
-        table, genotype_report = joined(table, others), genotype_report + of_others
+        _check_named_once(table, others)
+        table, genotype_report = joined([table, others]), genotype_report + of_others
         drawn = with_additional_training(drawn, table) if split is None else split
     split = drawn
     check_no_leak(split, table)
@@ -112,6 +114,14 @@ def load_experiment(config: RunConfig, split: Split | None = None) -> Experiment
     transform = fit_label_transform(labels.strategy, table, split.train, per_study=labels.per_study)
     report = network_report + feature_report + genotype_report
     return Experiment(config, genes, graph, features, table, split, transform, report)
+
+
+def _check_named_once(table: GenotypeTable, others: GenotypeTable) -> None:
+    if shared := [study for study in others.studies if study in table.studies]:
+        raise GiJaxError(
+            f"the study '{shared[0]}' is in data.genotypes and in data.additional_training; name it in one "
+            "place"
+        )
 
 
 def _draw(config: RunConfig, table: GenotypeTable) -> Split:

@@ -13,6 +13,7 @@ from gi_jax.ops.row_counts import BatchCounts, RowCounts
 
 SAMPLE = 1 << 16  # deletions drawn to find what random batches have
 FEWEST_DRAWN = 16  # random batches at least
+MOST_DRAWN = 1 << 22  # genotypes drawn to find what shuffled batches of a large table have
 LARGEST_DRAWN_SET = 3  # genes of a random genotype; few genotypes have more
 
 
@@ -41,16 +42,24 @@ class RowNeeds(NamedTuple):
         genotypes, rng = self.genotypes[:-1], np.random.default_rng(0)
         num_genotypes = len(genotypes.union)
         whole = max(num_genotypes // batch_size, 1) * batch_size
-        most = genotypes.each(lambda a: np.sort(a, axis=0)[-batch_size:].sum(axis=0))
+        most = genotypes.each(lambda a: _largest(a, batch_size).sum(axis=0))
         found = RowCounts.zeros(genotypes.listed.shape[1])
+        if epochs * whole > MOST_DRAWN:  # as many batches as a table of that size would have in its epochs
+            epochs, whole = 1, max(MOST_DRAWN // batch_size, FEWEST_DRAWN) * batch_size
         for _ in range(epochs):
-            order = np.resize(rng.permutation(num_genotypes), whole)
+            drawn = rng.permutation(num_genotypes) if epochs > 1 else rng.integers(0, num_genotypes, whole)
+            order = np.resize(drawn, whole)
             found = found.maximum(self.largest(order, batch_size))
         return found.each(lambda a, b: np.minimum(np.ceil(a * margin), b).astype(np.int64), most)
 
     def capacity(self, own: RowCounts) -> Capacity:
         """Capacity for batches whose genotypes have at most `own`, rounded up."""
         return BatchCounts(own, self.singles, self.num_singles).capacity()
+
+
+def _largest(counts: np.ndarray, number: int) -> np.ndarray:
+    """The so many largest of each column `[M, ...]`, in any order."""
+    return counts if len(counts) <= number else np.partition(counts, -number, axis=0)[-number:]
 
 
 class Reach(NamedTuple):

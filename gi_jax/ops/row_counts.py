@@ -37,8 +37,12 @@ class RowCounts:
 
     def each(self, function: Callable[..., np.ndarray], *others: RowCounts) -> RowCounts:
         """Applies a function of arrays to each of the three fields."""
-        fields = ((c.listed, c.computed, c.union) for c in (self, *others))
-        return RowCounts(*map(function, *fields))
+        counts = (self, *others)
+        listed = function(*(c.listed for c in counts))
+        # One array for both fields, as without shared rows, is worked on once.
+        same = all(c.listed is c.computed for c in counts)
+        computed = listed if same else function(*(c.computed for c in counts))
+        return RowCounts(listed, computed, function(*(c.union for c in counts)))
 
     def __getitem__(self, rows: np.ndarray | slice) -> RowCounts:
         return self.each(lambda a: a[rows])

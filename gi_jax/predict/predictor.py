@@ -100,7 +100,7 @@ class Predictor:
 
         Args:
           genotypes: each the deleted genes, as `"YAL001C,YBL002W"` or `["YAL001C", "YBL002W"]`;
-            systematic or standard names, in any case. Text by itself is one genotype.
+            systematic names, standard names or aliases, in any case. Text by itself is one genotype.
           study: on whose scale to predict, for a model trained with one scale per study.
 
         Raises:

@@ -11,6 +11,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from gi_jax.data.gene_list import GeneList
 from gi_jax.errors import GiJaxError
 from gi_jax.models.model import StartedTile
 from gi_jax.predict.predictor import Predictor
@@ -58,7 +59,7 @@ class Screen:
         self.predictor, self.top = predictor, top
         self.study = predictor.bundle.transform.study_codes((study or "query",))
         names = predictor.bundle.genes
-        wanted, shared = _names(genes), _names(including) or ()
+        wanted, shared = _names(names, genes), _names(names, including) or ()
         fixed = _distinct([names.index(name) for name in shared], shared)
         chosen = range(len(names)) if wanted is None else _distinct([names.index(g) for g in wanted], wanted)
         pool = np.setdiff1d(np.array(chosen, np.int64), fixed)
@@ -136,9 +137,9 @@ class _Extremes:
         self.parts, self.held = [jax.tree.map(lambda a: a[order], found)], len(order)
 
 
-def _names(genes: str | Sequence[str] | None) -> Sequence[str] | None:
+def _names(known: GeneList, genes: str | Sequence[str] | None) -> Sequence[str] | None:
     """Gene names as a list, also from text with commas."""
-    return [name for name in genes.split(",") if name.strip()] if isinstance(genes, str) else genes
+    return [name for name in known.split(genes) if name.strip()] if isinstance(genes, str) else genes
 
 
 def _distinct(ids: list[int], names: Sequence[str]) -> list[int]:

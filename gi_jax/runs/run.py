@@ -254,7 +254,7 @@ def write_report(evaluation: Evaluation, experiment: Experiment, predictor: Pred
     epochs, steps = (read_records(folder / METRICS, kind) for kind in ("epoch", "step"))
     pearson = {name: metrics.pearson for name, metrics in evaluation.metrics.items()}
     with replacing_together(folder) as new:
-        write_evaluation(evaluation, experiment.genes.ids, new)
+        write_evaluation(evaluation, experiment.genes, new)
         if predictor.bundle.confidence is not None:
             write_confidence(predictor.bundle.confidence, new)
         if evaluation.calibration is not None:

@@ -162,6 +162,6 @@ def _fit_baselines(cell: Cell, console: Console) -> None:
     cell.folder.mkdir(parents=True, exist_ok=True)
     write_text(cell.folder / CONFIG, to_yaml(with_absolute_paths(cell.config)))
     evaluation = Evaluation(test, predictions, metrics)
-    write_evaluation(evaluation, experiment.genes.ids, cell.folder)
+    write_evaluation(evaluation, experiment.genes, cell.folder)
     print_evaluation(evaluation, f"test genotypes ({experiment.split.kind} split)", console)
     write_results(cell.folder, results)

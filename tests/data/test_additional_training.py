@@ -32,7 +32,7 @@ def test_what_is_added_gives_nothing_away(kind: str, size: int) -> None:
     few = 12 if kind == "gene_disjoint_2" else N  # so that every part has genotypes
     ours, others = table("ours", 150, size, few), table("others", 400, 5 - size, seed=1)
     split = split_genotypes(ours, kind, seed=3, fractions=(0.4, 0.3, 0.3))
-    whole = joined(ours, others)
+    whole = joined([ours, others])
     longer = with_additional_training(split, whole)
     check_no_leak(longer, whole)
     np.testing.assert_array_equal(longer.val, split.val)
@@ -48,14 +48,9 @@ def test_what_is_added_gives_nothing_away(kind: str, size: int) -> None:
 
 def test_the_same_genotypes_measured_elsewhere_are_left_out_where_they_are_held_out() -> None:
     ours = table("ours", 150, 2)
-    again = joined(ours, table("others", 150, 2))
+    again = joined([ours, table("others", 150, 2)])
     longer = with_additional_training(split_genotypes(ours, "random", seed=0), again)
     assert set(longer.left_out - len(ours)) == {*longer.val, *longer.test}
-
-
-def test_a_study_is_named_in_one_place() -> None:
-    with pytest.raises(GiJaxError, match="the study 'ours' is among the genotypes to split and among those"):
-        joined(table("ours", 10, 2), table("ours", 10, 2))
 
 
 def write(path: Path, genotypes: GenotypeTable, genes: list[str]) -> None:
@@ -82,5 +77,8 @@ def test_a_configuration_names_them(tmp_path: Path) -> None:
     np.testing.assert_array_equal(helped.val.score, alone.val.score)
     assert helped.table.studies == helped.transform.studies == ("ours", "others")
     assert len(helped.split.train) > len(alone.split.train)
+    twice = more.replace("others.tsv", "ours.tsv")
+    with pytest.raises(GiJaxError, match="the study 'ours' is in data.genotypes and in data.additional"):
+        load_experiment(parse_config("", [*overrides, twice]).config)
     with pytest.raises(GiJaxError, match="model.studies is 'apart', which takes labels on a scale of each"):
         parse_config("", [*overrides, more, "model.studies=apart"])

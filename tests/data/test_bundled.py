@@ -50,8 +50,15 @@ def test_genotypes_match_their_provenance(study):
     assert len(table) == count(genotypes) and report.sources[0].left_out == ()
     assert len(np.unique(table.genes)) == count(genes)
     assert set(table.sizes.tolist()) == {3 if "trigenic" in score else 2}
-    assert np.isnan(table.p_value).all() == (study != "trigenic_tau")
+    assert np.isnan(table.p_value).all() == (study not in ("trigenic_tau", "costanzo2010_significant"))
+
+
+def test_significant_pairs_are_marked_as_such():
+    table, report = load_genotypes(bundled_gene_list(), ["costanzo2010_significant"])
+    assert report.sources[0].notes[0].startswith("significant pairs only (p < 0.05")
+    assert (table.p_value < 0.05).all()
+    assert (np.abs(table.score) <= 0.08).sum() == 264  # means of measurements of opposite sign
 
 
 def test_the_package_data_stays_small():
-    assert sum(path.stat().st_size for path in YEAST.rglob("*") if path.is_file()) <= 8 * 2**20
+    assert sum(path.stat().st_size for path in YEAST.rglob("*") if path.is_file()) <= 12_000_000

@@ -49,7 +49,7 @@ def test_loads_systematic_and_standard_names(tmp_path):
         ("YAL001C\nYBL002W\nyal001c\n", "line 3: `YAL001C` stands already on line 1"),
         ("YAL001C\tTFC3\nYBL002W\ttfc3\n", "line 2: `TFC3` stands already on line 1"),
         ("YAL001C TFC3\n", "line 1: found `YAL001C TFC3`; expected one gene name"),
-        ("YAL001C\tTFC3\tmore\n", "line 1: found"),
+        ("YAL001C\tTFC3\tFUN24\tmore\n", "line 1: found"),
         ("YAL001C,YBL002W\n", "line 1: found"),
     ],
 )

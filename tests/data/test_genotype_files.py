@@ -30,9 +30,11 @@ def test_reads_sorted_padded_sets(write):
     np.testing.assert_array_equal(table.genes, [[0, 2, 4], [1, 4, 4], [0, 1, 3]])
     np.testing.assert_array_equal(table.sizes, [2, 1, 3])
     np.testing.assert_array_equal(table.score, [-1.5, 2.0, 0.5])
-    np.testing.assert_array_equal(table.p_value, [0.01, np.nan, np.nan])
+    np.testing.assert_array_equal(table.p_value, np.float32([0.01, np.nan, np.nan]))
     assert [table.studies[code] for code in table.study] == ["x", "y", "mine"] and table.num_genes == 4
-    assert table.genes.dtype == table.sizes.dtype == table.study.dtype == np.int32
+    assert [getattr(table, name).dtype for name in ("genes", "sizes", "study", "score")] == [
+        np.int32, np.int8, np.int16, np.float64,
+    ]  # fmt: skip
     assert str(report) == "mine: kept 3 genotypes"
 
 
@@ -51,7 +53,7 @@ def test_repeats_within_a_study_are_averaged_and_reported(write):
     table, report = load_genotypes(GENES, [path])
     np.testing.assert_array_equal(table.genes, [[2, 3], [0, 1]])
     np.testing.assert_array_equal(table.score, [7.0, 3.0])  # mean of 1, 2, 6
-    np.testing.assert_array_equal(table.p_value, [np.nan, 0.2])
+    np.testing.assert_array_equal(table.p_value, np.float32([np.nan, 0.2]))
     assert "in all: kept 2 of 4 genotypes" in str(report)
     assert "left out: 2 repeat a genotype of the same study (1 genotypes have such repeats" in str(report)
 

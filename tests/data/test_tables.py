@@ -37,7 +37,7 @@ def test_gzip_is_told_by_content(tmp_path):
         (b"a\tb\ta\n1\t2\t3\n", "line 1: the column `a` stands twice"),
         (b"a\tb\n1\t2\n3\n", "line 3: found 1 fields, expected 2 (a b)"),
         (b"a\tb\n1\t2\t3\n", "line 2: found 3 fields, expected 2 (a b)"),
-        (b"a\tb\n\xff\t2\n", "byte 4 is not UTF-8"),
+        (b"a\tb\n\xff\t2\n", "line 2: byte 1 is not UTF-8"),
         (gzip.compress(b"a\tb\n1\t2\n" * 99, mtime=0)[:-9], "does not unpack"),
     ],
 )

@@ -174,8 +174,9 @@ def test_a_run_of_an_ensemble_tells_mean_spread_and_calibration(
 ) -> None:
     folder, said = finished
     header, *rows = [line.split("\t") for line in (folder / "predictions.tsv").read_text().splitlines()]
-    assert header == ["genes", "study", "measured", "model", "mean", "additive", "low-rank", "model_std"]
-    columns = dict(zip(header[2:], np.array([row[2:] for row in rows], float).T, strict=True))
+    numbers = ["measured", "model", "mean", "additive", "low-rank", "model_std"]
+    assert header == ["genes", "study", *numbers, "names"]
+    columns = dict(zip(numbers, np.array([row[2:-1] for row in rows], float).T, strict=True))
     bundle, genotypes = load_bundle(folder), [row[0] for row in rows]
     by_member = [Predictor(bundle.member(k)).predict(genotypes) for k in range(2)]
     np.testing.assert_allclose(columns["model"], np.mean(by_member, axis=0), rtol=1e-3, atol=1e-4)

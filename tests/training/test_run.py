@@ -119,7 +119,7 @@ def test_the_folder_holds_the_whole_story(reference: Path, small_config: RunConf
     assert (reference / "report.png").read_bytes().startswith(b"\x89PNG")
     assert (reference / "report.html").read_text().startswith("<!doctype html>")
     header, *rows = [line.split("\t") for line in (reference / "predictions.tsv").read_text().splitlines()]
-    assert header == ["genes", "study", "measured", "model", "mean", "additive", "low-rank"]
+    assert header == ["genes", "study", "measured", "model", "mean", "additive", "low-rank", "names"]
     assert len(rows) == 10
     evaluation = [line.split("\t")[0] for line in (reference / "evaluation.tsv").read_text().splitlines()]
     assert evaluation == ["model", "model", "mean", "additive", "low-rank"]

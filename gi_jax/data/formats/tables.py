@@ -2,75 +2,25 @@
 
 from __future__ import annotations
 
-import codecs
-import gzip
 import re
-import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from operator import itemgetter
 from pathlib import Path
 
-from gi_jax.errors import GiJaxError
-from gi_jax.files import user_path
+import pyarrow as pa
 
-_GZIP_MAGIC = b"\x1f\x8b"
-# Told by their byte order mark; the longer one goes first, as it begins like the shorter.
-_WIDE = {
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
-_LINE_END = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
+from gi_jax.data.formats.columns import TEXT, Layout, Part, first_line, read_parts
+from gi_jax.data.formats.text_blocks import BLOCK, read_blocks
+from gi_jax.errors import GiJaxError
 
 
 def read_lines(path: Path) -> list[str]:
-    """The lines of a UTF-8 text file, plain or gzip (told by its first bytes, not by its name).
-
-    UTF-16 with a byte order mark is read too. Lines may end as on any system.
+    """The lines of a text file, plain or gzip, in UTF-8 or with the mark of UTF-16.
 
     Raises:
-      GiJaxError: no such file, a folder, unreadable, broken gzip, not UTF-8, or no character but white space.
+      GiJaxError: whatever `read_blocks` finds wrong.
     """
-    path, wide = user_path(path), None
-    try:
-        content = path.read_bytes()
-        if content.startswith(_GZIP_MAGIC):
-            content = gzip.decompress(content)
-        wide = next((name for mark, name in _WIDE.items() if content.startswith(mark)), None)
-        text = content.decode(wide or "utf-8-sig")
-    except FileNotFoundError:
-        raise GiJaxError(
-            f"{path}: no such file; check the path (relative paths start at {Path.cwd()})"
-        ) from None
-    except IsADirectoryError:
-        raise GiJaxError(f"{path}: is a folder; name a file in it") from None
-    except PermissionError:
-        raise GiJaxError(f"{path}: may not be read; check its permissions") from None
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise GiJaxError(
-            f"{path}: starts like gzip but does not unpack ({error}); get the file anew"
-        ) from None
-    except UnicodeDecodeError as error:
-        if wide is not None:
-            raise GiJaxError(
-                f"{path}: starts like {wide.upper()} text but is none ({error.reason}); save the file as "
-                "tab-separated UTF-8 text"
-            ) from None
-        raise GiJaxError(
-            f"{path}: byte {error.start} is not UTF-8 text; save the file as tab-separated UTF-8 text"
-        ) from None
-    if not text.strip():
-        raise GiJaxError(f"{path}: the file is empty")
-    lines = _LINE_END.split(text)
-    if "\0" in text:
-        number = next(number for number, line in enumerate(lines, 1) if "\0" in line)
-        raise GiJaxError(
-            f"{path}, line {number}: holds NUL bytes, so the file is damaged or UTF-16 without its mark; get "
-            "it anew, or save it as tab-separated UTF-8 text"
-        )
-    return lines
+    return b"".join(block.text for block in read_blocks(path)).decode().removesuffix("\n").split("\n")
 
 
 @dataclass(frozen=True)
@@ -87,42 +37,80 @@ class Table:
         return f"{self.path}, line {self.lines[row]}"
 
 
+@dataclass(frozen=True)
+class Scan:
+    """A table whose first line names its columns, to be read part by part."""
+
+    path: Path
+    position: dict[str, int]  # of the asked-for columns that the file has
+    unread: tuple[str, ...]
+    layout: Layout
+    expected: str
+
+    def parts(self, size: int = BLOCK) -> Iterator[Part]:
+        """The rows.
+
+        Raises:
+          GiJaxError: there are none, or a row has too few or too many fields.
+        """
+        found = False
+        for part in read_parts(self.path, self.layout, skip=1, size=size):
+            found = True
+            yield part
+        if not found:
+            raise GiJaxError(
+                f"{self.path}: has a header but no rows; it needs one row per entry below the line "
+                f"`{self.expected}`"
+            )
+
+
+def scan_table(
+    path: Path,
+    required: Sequence[str],
+    optional: Sequence[str] = (),
+    types: dict[str, pa.DataType] | None = None,
+) -> Scan:
+    """Finds the columns of a table by its first line, which names them in any order.
+
+    Args:
+      types: of columns that are no plain text.
+
+    Raises:
+      GiJaxError: an unreadable or empty file, a missing or repeated column.
+    """
+    line = first_line(path)
+    header = tuple(name.strip().lower() for name in line.split("\t"))
+    expected = " ".join([*required, *(f"[{name}]" for name in optional)])
+    if missing := [name for name in required if name not in header]:
+        raise GiJaxError(
+            f"{path}, line 1: found the columns {_shown(line)} but no `{missing[0]}`; the first line "
+            f"must name the columns {expected}, separated by tabs"
+        )
+    if len(set(header)) != len(header):
+        twice = next(name for name in header if header.count(name) > 1)
+        raise GiJaxError(f"{path}, line 1: the column `{twice}` stands twice; keep one of them")
+    position = {name: header.index(name) for name in (*required, *optional) if name in header}
+    kinds = {k: (types or {}).get(name, TEXT) for name, k in position.items()}
+    unread = tuple(name for name in header if name not in position)
+    return Scan(path, position, unread, Layout(header, kinds), expected)
+
+
 def read_table(path: Path, required: Sequence[str], optional: Sequence[str] = ()) -> Table:
     """Reads a table whose first line names its columns, in any order; blank lines mean nothing.
 
     Raises:
       GiJaxError: an empty file, no rows, a missing or repeated column, a row with too few or too many fields.
     """
-    lines = read_lines(path)
-    header = [name.strip().lower() for name in lines[0].split("\t")]
-    expected = " ".join([*required, *(f"[{name}]" for name in optional)])
-    if missing := [name for name in required if name not in header]:
-        raise GiJaxError(
-            f"{path}, line 1: found the columns {_shown(lines[0])} but no `{missing[0]}`; the first line "
-            f"must name the columns {expected}, separated by tabs"
-        )
-    if len(set(header)) != len(header):
-        twice = next(name for name in header if header.count(name) > 1)
-        raise GiJaxError(f"{path}, line 1: the column `{twice}` stands twice; keep one of them")
-    rows, numbers = [], []
-    for number, line in enumerate(lines[1:], 2):
-        fields = line.split("\t")
-        if len(fields) == len(header) and line.strip():
-            rows.append(fields)
-            numbers.append(number)
-        elif line.strip():
-            raise GiJaxError(
-                f"{path}, line {number}: found {len(fields)} fields, expected {len(header)} "
-                f"({' '.join(header)}) separated by tabs; correct this line"
-            )
-    if not rows:
-        raise GiJaxError(
-            f"{path}: has a header but no rows; it needs one row per entry below the line `{expected}`"
-        )
-    wanted = [name for name in (*required, *optional) if name in header]
-    columns = {name: list(map(itemgetter(header.index(name)), rows)) for name in wanted}
-    return Table(path, columns, numbers, tuple(name for name in header if name not in wanted))
+    scan = scan_table(path, required, optional)
+    columns: dict[str, list[str]] = {name: [] for name in scan.position}
+    lines: list[int] = []
+    for part in scan.parts():
+        lines += part.lines.tolist()
+        for name, k in scan.position.items():
+            columns[name] += part.columns[k].to_pylist()
+    return Table(path, columns, lines, scan.unread)
 
 
 def _shown(line: str) -> str:
-    return f"`{line.strip()[:80]}`" if len(line.strip()) <= 80 else f"`{line.strip()[:80]}...`"
+    text = re.sub(r"\s+$", "", line.lstrip())
+    return f"`{text[:80]}`" if len(text) <= 80 else f"`{text[:80]}...`"
