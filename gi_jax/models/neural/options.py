@@ -18,7 +18,7 @@ LAST_LAYERS = ("kaiming", "zero")
 class ModelConfig:
     """The `model:` block: which system, how wide, how deep, which norm."""
 
-    kind: str = "gene_interaction_dango"  # gene_interaction_dango | eager_v1 | dango
+    kind: str = "gene_interaction_dango"  # gene_interaction_dango | eager | eager_v1 | dango
     hidden_channels: int = 64
     num_layers: int = 2  # 0: free gene embeddings, no networks
     dropout: float = 0.0
@@ -35,13 +35,17 @@ class ModelConfig:
     last_layers: str = "kaiming"
     gene_encoder_config: GeneEncoderConfig = field(default_factory=GeneEncoderConfig)
     local_predictor_config: LocalPredictorConfig = field(default_factory=LocalPredictorConfig)
+    # given | absent: whether a batch of the original knew which deleted gene was whose. Without, its local
+    # part is 0 (gene_interaction_dango), or one score for all genes of the batch, the first genotype's
+    # (eager).
+    boundaries: str = "given"
     remat: str = "layer"  # none | layer | full: what the backward pass recomputes
     checkpoint_path: str | None = None  # weights to start from: a run folder or a model folder
 
     one_solution = False  # members of an ensemble differ by their seeds
     uses_features = False
     predicts_from_networks = True
-    kinds = ("gene_interaction_dango", "eager_v1", "dango")
+    kinds = ("gene_interaction_dango", "eager_v1", "dango", "eager")
 
     @property
     def needs_networks(self) -> bool:
@@ -73,6 +77,9 @@ class ModelConfig:
         if self.kind != "gene_interaction_dango":
             one_of(f"model.pooled_difference of {self.kind}", self.pooled_difference, POOLED_DIFFERENCES[:1])
             one_of(f"model.last_layers of {self.kind}", self.last_layers, LAST_LAYERS[:1])
+        one_of("model.boundaries", self.boundaries, ("given", "absent"))
+        if self.kind not in ("gene_interaction_dango", "eager"):
+            one_of(f"model.boundaries of {self.kind}", self.boundaries, ("given",))
         one_of("model.remat", self.remat, ("none", "layer", "full"))
         one_of("model.gene_encoder_config.encoder_type", encoder.encoder_type, ("gin", "gatv2"))
         one_of(
@@ -100,6 +107,8 @@ class ModelConfig:
         self._check_heads()
         if self.kind == "eager_v1":
             self._check_eager_v1()
+        if self.kind == "eager":
+            self._check_eager()
 
     def _check_heads(self) -> None:
         encoder, h = self.gene_encoder_config, self.hidden_channels
@@ -127,4 +136,24 @@ class ModelConfig:
             raise GiJaxError(
                 "model.kind is 'eager_v1', which always has a local predictor and a gate; leave "
                 "local_predictor_config out, or use kind: gene_interaction_dango with encoder_type: gatv2"
+            )
+
+    def _check_eager(self) -> None:
+        encoder, local = self.gene_encoder_config, self.local_predictor_config
+        at_least("model.num_layers of eager", self.num_layers, 1)
+        one_of("model.norm of eager", self.norm, ("layer", "batch"))
+        one_of("model.activation of eager", self.activation, tuple(a for a in Activation if a != "silu"))
+        method = "model.local_predictor_config.combination_method of eager"
+        one_of(method, local.combination_method, ("gating", "concat"))
+        if not local.use_local_predictor:
+            raise GiJaxError(
+                "model.kind is 'eager', which always has a local predictor; leave use_local_predictor "
+                "out, or "
+                "use kind: gene_interaction_dango"
+            )
+        norm = encoder.graph_aggregation_config.aggregation_norm
+        if norm is not None:
+            raise GiJaxError(
+                f"model.gene_encoder_config.graph_aggregation_config.aggregation_norm is '{norm}', but the "
+                "eager class has no norm behind an aggregation; leave it out"
             )
