@@ -14,6 +14,7 @@ from conversion.state_dict_files import SUFFIXES, check_target, read_state_dict,
 from conversion.to_flax import step_counters, to_flax
 from conversion.to_torch import to_torch
 from gi_jax.config import ModelConfig
+from gi_jax.config.reading import reading_of
 from gi_jax.data.gene_list import GeneList, load_gene_list
 from gi_jax.data.transforms import LabelTransform
 from gi_jax.errors import GiJaxError
@@ -61,7 +62,9 @@ def torch_to_folder(
         notes.append(f"the weights were taken from `{file.place}` of the file")
     if file.others:
         notes.append(f"beside the model and not converted: {', '.join(file.others)}")
-    if written and unused:
+    if written and (understood := reading_of(written.text, overrides, written.source)):
+        notes += [f"{written.source}: {line}" for line in understood.lines()]
+    elif written and unused:
         notes.append(f"{written.source}: without meaning here and not used: {', '.join(unused)}")
     if written and config.transforms.labels.strategy != "identity":
         notes.append(
