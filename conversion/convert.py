@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from conversion.architecture import Architecture
+from conversion.from_export import TORCH, export_to_folder
 from conversion.golden import Weights
+from conversion.read_export import is_export
 from conversion.resolve import WrittenConfig, resolve
 from conversion.state_dict_files import SUFFIXES, check_target, read_state_dict, write_state_dict
 from conversion.to_flax import step_counters, to_flax
@@ -20,9 +22,6 @@ from gi_jax.data.transforms import LabelTransform
 from gi_jax.errors import GiJaxError
 from gi_jax.experiment.bundle import ModelBundle, load_bundle, save_bundle
 from gi_jax.files import check_folder, read_text, write_text
-
-# Beside the model: what PyTorch's state dict holds and no computation uses.
-TORCH = "torch.json"
 
 
 class Conversion(NamedTuple):
@@ -122,6 +121,9 @@ def convert(source: Path, target: Path, **options: Any) -> Conversion:
     Raises:
       GiJaxError: there is no such file or folder.
     """
+    if source.is_dir() and is_export(source):
+        architecture, variables, notes = export_to_folder(source, target)
+        return Conversion(Weights(architecture, variables), notes)
     if source.is_dir():
         return folder_to_torch(source, target)
     if not source.exists():

@@ -21,8 +21,11 @@ class CellDatasetConfig:
 
     graphs: tuple[str, ...] = ()  # names of bundled networks or of entries of `data.networks`
     features: tuple[str, ...] = ()  # of bundled tables of gene features or of `data.features`
+    absent: tuple[str, ...] = ()  # of `graphs`: a converted model has weights for them, its data had no edges
 
     def __post_init__(self) -> None:
+        for name in self.absent:
+            one_of("an entry of cell_dataset.absent", name, self.graphs)
         for key, names in (("graphs", self.graphs), ("features", self.features)):
             if twice := [name for name in names if names.count(name) > 1]:
                 raise GiJaxError(f"cell_dataset.{key} names '{twice[0]}' twice; keep one")
@@ -81,6 +84,9 @@ class DataConfig:
     networks: Mapping[str, NetworkFileConfig] = field(default_factory=dict)  # the user's own, by name
     features: Mapping[str, FeatureFileConfig] = field(default_factory=dict)  # the user's own, by name
     genotypes: tuple[str, ...] = ()  # bundled studies and genotype files
+    # A whole model folder: genes and networks are its own, and so is what `inherit` names.
+    model_folder: str | None = None
+    inherit: tuple[str, ...] = ("labels", "split")
     filter: GenotypeFilter = field(default_factory=GenotypeFilter)
     split: SplitConfig = field(default_factory=SplitConfig)
 

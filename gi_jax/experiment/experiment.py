@@ -19,7 +19,8 @@ from gi_jax.data.load_report import LoadReport
 from gi_jax.data.networks import CellGraph
 from gi_jax.data.splits import Split, k_fold_splits, split_genotypes
 from gi_jax.data.transforms import LabelTransform, fit_label_transform
-from gi_jax.experiment.cell import load_gene_features, load_genes, load_graph, network_fingerprints
+from gi_jax.experiment.cell import load_gene_features, load_genes, load_graph
+from gi_jax.experiment.stored_cell import network_fingerprints
 from gi_jax.models.model import Cell, Labelled
 
 

@@ -102,22 +102,6 @@ class GeneMultiGraph(UserDict):
         return self.data.keys()
 
 
-class EdgeList:
-    """A network in the form that `to_cell_data` reads: an edge list in place of a NetworkX graph."""
-
-    def __init__(self, nodes: list[str], edges: list[tuple[str, str]]) -> None:
-        self._nodes, self._edges = nodes, edges
-
-    def nodes(self) -> list[str]:
-        return self._nodes
-
-    def edges(self) -> list[tuple[str, str]]:
-        return self._edges
-
-    def number_of_edges(self) -> int:
-        return len(self._edges)
-
-
 def random_state(model: torch.nn.Module, seed: int) -> None:
     """Gives every parameter and running statistic a value of its own."""
     generator = torch.Generator().manual_seed(seed)
