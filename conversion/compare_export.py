@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
+from conversion.golden import COMPILE_QUICKLY
 from conversion.read_export import Export
 from gi_jax.data.formats.genotype_files import genotypes_from_names
 from gi_jax.data.genotype_table import GenotypeTable
@@ -93,7 +95,8 @@ def _first_stage(export: Export, way: str, number: int, part: GenotypeTable, pre
     """Says which stage of a batch is the first that differs."""
     fitted: Any = predictor.fitted
     batch = padded_batch(part.genes, part.num_genes, len(part))
-    output = fitted.module.apply(fitted.variables, fitted.graph, batch)
+    apply = jax.jit(fitted.module.apply, compiler_options=COMPILE_QUICKLY)
+    output = apply(fitted.variables, fitted.graph, batch)
     member = (np.arange(part.genes.shape[1]) < part.sizes[:, None]).reshape(-1)
     for stage in STAGES:
         expected = export.recorded.get(f"float64.{way}.{number}.{stage}")

@@ -305,11 +305,12 @@ def label_scale(task):
             "label_transform=(kind, center, scale), or None for labels as they are"
         )
     kind = stats["strategy"]
-    center, scale = {
-        "standard": (stats["mean"], stats["std"]),
-        "minmax": (stats["min"], stats["max"] - stats["min"]),
-        "robust": (stats["q25"], stats["q75"] - stats["q25"]),
-    }[kind]
+    if kind == "standard":
+        center, scale = stats["mean"], stats["std"]
+    elif kind == "minmax":
+        center, scale = stats["min"], stats["max"] - stats["min"]
+    else:
+        center, scale = stats["q25"], stats["q75"] - stats["q25"]
     return scale_of((kind, center, scale))
 
 
