@@ -15,6 +15,7 @@ from conversion.commands import convert, exporter, verify
 from gi_jax import __version__
 from gi_jax.cli.evaluate import evaluate
 from gi_jax.cli.inspect import inspect
+from gi_jax.cli.package import package
 from gi_jax.cli.predict import predict
 from gi_jax.cli.screen import screen
 from gi_jax.cli.setting import CONSOLE, ERRORS, show_messages
@@ -32,7 +33,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (train, evaluate, predict, screen, study, inspect, convert, exporter, verify):
+for command in (train, evaluate, predict, screen, package, study, inspect, convert, exporter, verify):
     app.command()(command)
 
 

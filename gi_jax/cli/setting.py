@@ -60,6 +60,21 @@ def read_config(path: Path, overrides: list[str] | None) -> RunConfig:
     return config
 
 
+def go_on(model: Path, config: Path | None, overrides: list[str] | None) -> RunConfig:
+    """The configuration of a training that goes on from a model folder; says what it inherits and changes."""
+    from gi_jax.config.paths import with_absolute_paths
+    from gi_jax.runs.compilation_cache import use_compilation_cache
+    from gi_jax.runs.going_on import going_on
+
+    start = going_on(model, config, overrides or ())
+    held = ("genes", "networks", "weights", *start.config.data.inherit)
+    CONSOLE.print(f"from {model}: {', '.join(held)}")
+    for change in start.changes:
+        CONSOLE.print(f"  changed: {change}")
+    use_compilation_cache(start.config)
+    return with_absolute_paths(start.config)
+
+
 def exit_after(signal: Signals) -> typer.Exit:
     """The end of a command that a signal stopped, with the exit code that shells expect: 130 or 143."""
     return typer.Exit(128 + signal)

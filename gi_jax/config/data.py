@@ -63,8 +63,16 @@ class SplitConfig:
     seed: int = 0
     folds: int | None = None  # k-fold instead of fractions
     fold: int = 0
+    files: Mapping[str, str] = field(
+        default_factory=dict
+    )  # train, val, test: lists of genotypes, instead of a draw
 
     def __post_init__(self) -> None:
+        if self.files and set(self.files) != {"train", "val", "test"}:
+            raise GiJaxError(
+                f"data.split.files names {', '.join(self.files)}, expected one file for each of train, "
+                f"val and test"
+            )
         one_of("data.split.kind", self.kind, SPLIT_KINDS)
         if not are_fractions(self.fractions):
             raise GiJaxError(

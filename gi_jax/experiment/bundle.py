@@ -21,6 +21,7 @@ from gi_jax.data.transforms import LabelTransform
 from gi_jax.errors import GiJaxError
 from gi_jax.experiment.confidence import Confidence, read_confidence, write_confidence
 from gi_jax.experiment.guard import check_names_nothing_outside, check_plain_files
+from gi_jax.experiment.labels import LABELS, read_json, read_transform
 from gi_jax.experiment.stored_cell import (
     FORMAT,
     GENES,
@@ -29,14 +30,13 @@ from gi_jax.experiment.stored_cell import (
     read_format,
     write_cell,
 )
-from gi_jax.files import PlainPath, read_text, replacing_together, write_text
+from gi_jax.files import PlainPath, replacing_together, write_text
 from gi_jax.models.registry import KINDS
 from gi_jax.models.weights import read_best
 from gi_jax.ops.trees import take
 
-CONFIG, LABELS, NETWORKS, WEIGHTS, CARD = (
+CONFIG, NETWORKS, WEIGHTS, CARD = (
     "config.yaml",
-    "labels.json",
     "networks.json",
     "model.safetensors",
     "README.md",
@@ -146,7 +146,7 @@ def load_bundle(folder: str | Path) -> ModelBundle:
     if about["format"] >= FORMAT:
         check_names_nothing_outside(config, folder / CONFIG)
     genes = load_gene_list(folder / GENES)
-    transform = _read_transform(folder / LABELS)
+    transform = read_transform(folder)
     if (folder / WEIGHTS).exists():
         source, (variables, fingerprint, model) = folder / WEIGHTS, _read_safetensors(folder)
     else:
@@ -188,40 +188,14 @@ def _check_same_model(path: Path, config: RunConfig, trained: dict[str, Any]) ->
             )
 
 
-def _read_transform(path: Path) -> LabelTransform:
-    try:
-        return LabelTransform.from_dict(_read_json(path))
-    except GiJaxError as error:
-        if str(error).startswith(str(path)):
-            raise
-        raise GiJaxError(f"{path}: {error}; restore it from a copy of the folder") from None
-
-
 def _read_networks(path: Path) -> dict[str, str]:
-    networks = _read_json(path)
+    networks = read_json(path)
     if not all(isinstance(digest, str) for digest in networks.values()):
         raise GiJaxError(
             f"{path}: holds something else than a SHA-256 for each network; restore it from a copy of the "
             "folder"
         )
     return networks
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(read_text(path))
-    except FileNotFoundError:
-        raise GiJaxError(f"{path}: is missing; restore it from a copy of the folder") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise GiJaxError(
-            f"{path}: is no readable JSON ({error}); restore it from a copy of the folder"
-        ) from None
-    if not isinstance(values, dict):
-        raise GiJaxError(
-            f"{path}: is no JSON object, its content is a {type(values).__name__}; restore it from a copy of "
-            "the folder"
-        )
-    return values
 
 
 def _read_safetensors(folder: Path) -> tuple[dict[str, Any], str, dict[str, Any]]:

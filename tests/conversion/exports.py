@@ -40,9 +40,14 @@ def write_export(folder: Path, name: str, **changed: Any) -> Path:
             recorded[f"{place}.prediction"] = outputs["gene_interaction"][:, 0].astype(dtype)
             recorded |= {f"{place}.{stage}": outputs[stage].astype(dtype) for stage in STAGES}
     folder.mkdir()
-    save_file({key: np.ascontiguousarray(value) for key, value in recorded.items()}, folder / "recorded.safetensors")
+    save_file(
+        {key: np.ascontiguousarray(value) for key, value in recorded.items()}, folder / "recorded.safetensors"
+    )
     save_file(case.state_dict, folder / "weights.safetensors")
-    save_file({name: np.ascontiguousarray(edges) for name, edges in case.graphs.items()}, folder / "edges.safetensors")
+    save_file(
+        {name: np.ascontiguousarray(edges) for name, edges in case.graphs.items()},
+        folder / "edges.safetensors",
+    )
     genes = genes_of(case)
     (folder / "genes.txt").write_text("\n".join(genes) + "\n")
     lines = ["genes\tscore\tsplit"]

@@ -36,7 +36,10 @@ def model(export: Path) -> Path:
 
 
 def test_the_folder_predicts_by_name_without_any_other_file(export: Path, model: Path) -> None:
-    meta, recorded = json.loads((export / "export.json").read_text()), load_file(export / "recorded.safetensors")
+    meta, recorded = (
+        json.loads((export / "export.json").read_text()),
+        load_file(export / "recorded.safetensors"),
+    )
     bundle = load_bundle(model)
     assert bundle.graph is not None and bundle.graph.declared == tuple(sorted(meta["networks"]))
     assert bundle.config.cell_dataset.absent == tuple(meta["absent"]) != ()
@@ -56,14 +59,20 @@ def test_the_way_back_is_bit_equal(export: Path, model: Path, tmp_path: Path) ->
 
 
 def test_a_mismatch_leaves_nothing_behind(export: Path, tmp_path: Path) -> None:
-    """The edges of the export the wrong way round: other numbers, and the first stage that has them is named."""
+    """The edges of the export the wrong way round: other numbers, and the first stage that has them is
+    named.
+    """
     turned = tmp_path / "export"
     turned.mkdir()
     for file in export.iterdir():
         (turned / file.name).write_bytes(file.read_bytes())
     edges = load_file(export / "edges.safetensors")
-    save_file({name: np.ascontiguousarray(e[::-1]) for name, e in edges.items()}, turned / "edges.safetensors")
-    with pytest.raises(GiJaxError, match=r"does not predict what the exported one did.*Nothing was written") as error:
+    save_file(
+        {name: np.ascontiguousarray(e[::-1]) for name, e in edges.items()}, turned / "edges.safetensors"
+    )
+    with pytest.raises(
+        GiJaxError, match=r"does not predict what the exported one did.*Nothing was written"
+    ) as error:
         convert(turned, tmp_path / "model")
     assert "the first stage that differs is z_w" in str(error.value)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["export"]
@@ -92,7 +101,9 @@ def test_an_export_that_contradicts_itself(export: Path, changed: dict, message:
 
 
 def test_the_exporter_is_one_file_without_this_project() -> None:
-    """It runs where torchcell does: what it imports at its top is torch, numpy, safetensors or Python's own."""
+    """It runs where torchcell does: what it imports at its top is torch, numpy, safetensors or Python's
+    own.
+    """
     tree = ast.parse(Path(gi_jax_export.__file__).read_text())
     imported = {
         alias.name.split(".")[0]
@@ -108,7 +119,9 @@ def test_the_scale_of_labels_is_found_inside_transforms_of_transforms() -> None:
         pass
 
     inner, outer, task = Holder(), Holder(), Holder()
-    inner.stats = {"gene_interaction": {"strategy": "robust", "q25": -1.0, "q75": 3.0, "mean": 0.0, "std": 9.0}}
+    inner.stats = {
+        "gene_interaction": {"strategy": "robust", "q25": -1.0, "q75": 3.0, "mean": 0.0, "std": 9.0}
+    }
     outer.transforms, task.inverse_transform = [inner], outer
     assert gi_jax_export.label_scale(task) == {"kind": "robust", "center": -1.0, "scale": 4.0}
     task.inverse_transform = None

@@ -21,7 +21,12 @@ STEPS, BATCH, RATE, DECAY = 5, 8, 1e-3, 1e-2
 
 
 def five_steps(
-    kind: str, task: Any, samples: Any, follow: Any, genotypes: Sequence[tuple[list[str], float]], folder: Path
+    kind: str,
+    task: Any,
+    samples: Any,
+    follow: Any,
+    genotypes: Sequence[tuple[list[str], float]],
+    folder: Path,
 ) -> dict[str, float]:
     """The largest relative difference of the losses of five steps, and of test Pearson correlations."""
     bundle = load_bundle(folder)

@@ -1,4 +1,6 @@
-"""The journey of a torchcell user: a model trained by torchcell's own task, exported, converted, used, sent back."""
+"""The journey of a torchcell user: a model trained by torchcell's own task, exported, converted, used, sent
+back.
+"""
 
 from __future__ import annotations
 
@@ -89,7 +91,11 @@ def make_task(kind: str, world: World, transform: Any) -> Any:
     torch.manual_seed(0)
     optimizer = {"type": "AdamW", "lr": 1e-3, "weight_decay": 1e-2}
     plateau = {"type": "ReduceLROnPlateau", "mode": "min", "factor": 0.2, "patience": 3}
-    common: dict[str, Any] = {"optimizer_config": optimizer, "lr_scheduler_config": plateau, "clip_grad_norm": True}
+    common: dict[str, Any] = {
+        "optimizer_config": optimizer,
+        "lr_scheduler_config": plateau,
+        "clip_grad_norm": True,
+    }
     common |= {"clip_grad_norm_max_norm": 10.0, "plot_every_n_epochs": 10**6}
     if kind == "dango":
         names = [name for name in NETWORKS if name.startswith("string")]
@@ -120,7 +126,9 @@ def make_task(kind: str, world: World, transform: Any) -> Any:
         local_predictor_config={"num_heads": 4, "num_attention_layers": 2, "combination_method": "gating"},
     )
     loss = import_module("torchcell.losses.logcosh").LogCoshLoss()
-    inverse = import_module("torchcell.transforms.coo_regression_to_classification").COOInverseCompose([transform])
+    inverse = import_module("torchcell.transforms.coo_regression_to_classification").COOInverseCompose(
+        [transform]
+    )
     return import_module("torchcell.trainers.int_hetero_cell").RegressionTask(
         model, world.cell_graph, loss_func=loss, inverse_transform=inverse, **common
     )
@@ -138,7 +146,9 @@ def label_transform(world: World) -> Any:
 
 
 def travel(kind: str, world: World, *, boundaries: bool = True) -> dict[str, float]:
-    """Trains, exports, converts, predicts by name, and sends the weights back; returns seconds and differences."""
+    """Trains, exports, converts, predicts by name, and sends the weights back; returns seconds and
+    differences.
+    """
     import lightning
 
     took: dict[str, float] = {}
@@ -159,7 +169,11 @@ def travel(kind: str, world: World, *, boundaries: bool = True) -> dict[str, flo
     with tempfile.TemporaryDirectory() as folder:
         exported, converted = Path(folder) / "export", Path(folder) / "model"
         start = time.perf_counter()
-        parts = {"train": world.genotypes[:2400], "val": world.genotypes[2400:2700], "test": world.genotypes[2700:]}
+        parts = {
+            "train": world.genotypes[:2400],
+            "val": world.genotypes[2400:2700],
+            "test": world.genotypes[2700:],
+        }
         gi_jax_export.export(exported, task, loader, splits=parts)
         took["exported, s"] = time.perf_counter() - start
         start = time.perf_counter()
@@ -186,7 +200,9 @@ def _by_name(task: Any, samples: Samples, follow: Any, world: World, folder: Pat
     model = task.model.eval()
     with torch.no_grad():
         labels = [
-            float(model(world.cell_graph, samples.batch([samples.sample(*genotype)], follow))[0].reshape(-1)[0])
+            float(
+                model(world.cell_graph, samples.batch([samples.sample(*genotype)], follow))[0].reshape(-1)[0]
+            )
             for genotype in genotypes
         ]
     t = predictor.bundle.transform
