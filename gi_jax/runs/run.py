@@ -29,10 +29,11 @@ from gi_jax.evaluation.evaluation import (
     write_evaluation,
 )
 from gi_jax.experiment.bundle import CONFIG, ModelBundle, write_description
-from gi_jax.experiment.cell import load_genes, network_fingerprints
+from gi_jax.experiment.cell import load_genes
 from gi_jax.experiment.confidence import FILE as CONFIDENCE
 from gi_jax.experiment.confidence import write_confidence
 from gi_jax.experiment.experiment import Experiment, load_experiment
+from gi_jax.experiment.stored_cell import network_fingerprints
 from gi_jax.files import check_folder, check_writable, replacing_together
 from gi_jax.models.model import FittedModel
 from gi_jax.models.registry import KINDS

@@ -15,6 +15,7 @@ from gi_jax.experiment.bundle import ModelBundle, load_bundle
 from gi_jax.models.neural.fixed import trained_part
 from gi_jax.training.ensemble import check_starting_weights, stack_members
 from gi_jax.training.optimizer import make_optimizer
+from gi_jax.training.same_model import check_same_model
 from gi_jax.training.state import TrainState, init_state, init_variables
 from gi_jax.training.task import Task
 
@@ -30,6 +31,7 @@ def fresh_state(task: Task) -> TrainState:
     if config.model.checkpoint_path is not None:
         loaded = load_bundle(config.model.checkpoint_path)
         check_starting_weights(loaded.config.ensemble, config)
+        check_same_model(loaded, config, task.cell)
     return _state(task, loaded)
 
 

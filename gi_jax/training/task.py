@@ -53,7 +53,7 @@ def make_task(
     model = build_model(
         config.neural,
         gene_num=len(cell.genes),
-        graph_names=cell.graph.names,
+        graph_names=cell.graph.model_names,
         precision=config.trainer.precision,
     )
     return Task(config, training, validation, cell, transform, model, make_objective(config))

@@ -163,7 +163,7 @@ def prediction_module(
     used = norm_statistics or ("genotype" if trained.norm_statistics == "batch" else trained.norm_statistics)
     one_of("the precision of predictions", precision, PRECISIONS)
     options = replace(trained, norm_statistics=used)
-    return build_model(options, graph.num_genes, graph.names, precision=PRECISIONS[precision])
+    return build_model(options, graph.num_genes, graph.model_names, precision=PRECISIONS[precision])
 
 
 def restore_neural(
@@ -207,7 +207,7 @@ def _check_shapes(
     variables: Mapping[str, Any], options: ModelConfig, graph: CellGraph, num_members: int
 ) -> None:
     """Raises a `GiJaxError` naming the first array that the model has and the weights do not, or reverse."""
-    module = build_model(options, graph.num_genes, graph.names)
+    module = build_model(options, graph.num_genes, graph.model_names)
     smallest = genotype_batch([[0]], graph.num_genes)
     expected = jax.eval_shape(module.init, jax.random.key(0), graph, smallest)
     members = (num_members,) if num_members > 1 else ()

@@ -112,7 +112,7 @@ class GeneInteractionDango(nn.Module):
 
         pooled = self._pool(layers[-1], batch, keep, change, train)
         global_interaction = self._predict_globally(pooled.z_p, train)
-        local = self._predict_locally(deleted, batch.sizes, train)
+        local = self._predict_locally(deleted, batch, train)
         gated = self._gate(global_interaction, local, train)
         # A check of what nothing else uses would have it computed.
         reported = pooled._asdict() if self._uses_global else {}
@@ -218,14 +218,18 @@ class GeneInteractionDango(nn.Module):
             name="global_interaction_predictor",
         )(z_p, train)
 
-    def _predict_locally(self, deleted: Array, sizes: Array, train: bool) -> LocalOutput | None:
-        """From the embeddings of the deleted genes `[B, S, H]`; None for a model without this predictor."""
+    def _predict_locally(self, deleted: Array, batch: GenotypeBatch, train: bool) -> LocalOutput | None:
+        """From the embeddings of the deleted genes `[B, S, H]`; None for a model without this predictor.
+
+        Without boundaries the original's is 0, but for a batch that is a single genotype.
+        """
         c, local = self.config, self.config.local_predictor_config
         if not local.use_local_predictor:
             return None
         if local.predictor == "bilinear":
-            return BilinearPredictor(c.hidden_channels, name="gene_interaction_predictor")(deleted, sizes)
-        return HyperSAGNN(
+            predictor = BilinearPredictor(c.hidden_channels, name="gene_interaction_predictor")
+            return predictor(deleted, batch.sizes)
+        predicted = HyperSAGNN(
             c.hidden_channels,
             local.num_heads,
             local.num_attention_layers,
@@ -233,7 +237,11 @@ class GeneInteractionDango(nn.Module):
             c.dropout,
             last_layer=c.last_layers,
             name="gene_interaction_predictor",
-        )(deleted, sizes, train)
+        )(deleted, batch.sizes, train)
+        if c.boundaries == "given":
+            return predicted
+        alone = (batch.valid.sum() == 1) & (c.norm_statistics == "batch")
+        return predicted._replace(interaction=jnp.where(alone, predicted.interaction, 0))
 
     def _gate(self, global_interaction: Array, local: LocalOutput | None, train: bool) -> Gated:
         """The prediction: the mixture of both, or the one that there is."""
@@ -265,7 +273,11 @@ class Gated(NamedTuple):
 
 
 def encoder_layer(
-    config: ModelConfig, graph_names: tuple[str, ...], encoder: GeneEncoderConfig, number: int
+    config: ModelConfig,
+    graph_names: tuple[str, ...],
+    encoder: GeneEncoderConfig,
+    number: int,
+    inner_activation: str = "",
 ) -> EncoderLayer:
     """Layer `number` of the gene encoder, recomputed as a whole in the backward pass with `remat: full`."""
     kind = nn.remat(EncoderLayer, static_argnums=(6,)) if config.remat == "full" else EncoderLayer
@@ -277,5 +289,6 @@ def encoder_layer(
         config.dropout,
         encoder,
         config.remat == "layer",
+        inner_activation,
         name=f"convs_{number}",
     )

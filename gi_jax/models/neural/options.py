@@ -21,7 +21,7 @@ LOCAL_PREDICTORS = ("hyper_sagnn", "bilinear")
 class ModelConfig:
     """The `model:` block: which system, how wide, how deep, which norm."""
 
-    kind: str = "gene_interaction_dango"  # gene_interaction_dango | eager_v1 | dango
+    kind: str = "gene_interaction_dango"  # gene_interaction_dango | eager | eager_v1 | dango
     hidden_channels: int = 64
     num_layers: int = 2  # 0: gene embeddings, no messages over networks
     # free | features | both: numbers of every gene's own (the original); made of what is known of it, see
@@ -43,6 +43,10 @@ class ModelConfig:
     last_layers: str = "kaiming"
     gene_encoder_config: GeneEncoderConfig = field(default_factory=GeneEncoderConfig)
     local_predictor_config: LocalPredictorConfig = field(default_factory=LocalPredictorConfig)
+    # given | absent: whether a batch of the original knew which deleted gene was whose. Without, its local
+    # part is 0 (gene_interaction_dango), or one score for all genes of the batch, the first genotype's
+    # (eager).
+    boundaries: str = "given"
     remat: str = "layer"  # none | layer | full: what the backward pass recomputes
     # The pair-kernel process, to which the model adds; its settings are a section with `kind: pair_kernel`.
     prior: PairKernelOptions | None = None
@@ -51,7 +55,7 @@ class ModelConfig:
 
     one_solution = False  # members of an ensemble differ by their seeds
     predicts_from_networks = True
-    kinds = ("gene_interaction_dango", "eager_v1", "dango")
+    kinds = ("gene_interaction_dango", "eager_v1", "dango", "eager")
 
     @property
     def uses_features(self) -> bool:
@@ -102,6 +106,12 @@ class ModelConfig:
         if not 0 <= self.free_dropout < 1:
             raise GiJaxError(f"model.free_dropout is {self.free_dropout}, expected 0 or more, below 1")
         at_least("model.prior_folds", self.prior_folds, 2)
+        one_of("model.boundaries", self.boundaries, ("given", "absent"))
+        if self.kind not in ("gene_interaction_dango", "eager"):
+            one_of(f"model.boundaries of {self.kind}", self.boundaries, ("given",))
+        if self.boundaries == "absent":
+            key = "model.local_predictor_config.predictor without boundaries"
+            one_of(key, local.predictor, LOCAL_PREDICTORS[:1])
         one_of("model.remat", self.remat, ("none", "layer", "full"))
         one_of("model.gene_encoder_config.encoder_type", encoder.encoder_type, ("gin", "gatv2"))
         one_of(
@@ -129,6 +139,8 @@ class ModelConfig:
         self._check_heads()
         if self.kind == "eager_v1":
             self._check_eager_v1()
+        if self.kind == "eager":
+            self._check_eager()
 
     def _check_heads(self) -> None:
         encoder, h = self.gene_encoder_config, self.hidden_channels
@@ -157,4 +169,24 @@ class ModelConfig:
             raise GiJaxError(
                 "model.kind is 'eager_v1', which always has a local predictor and a gate; leave "
                 "local_predictor_config out, or use kind: gene_interaction_dango with encoder_type: gatv2"
+            )
+
+    def _check_eager(self) -> None:
+        encoder, local = self.gene_encoder_config, self.local_predictor_config
+        at_least("model.num_layers of eager", self.num_layers, 1)
+        one_of("model.norm of eager", self.norm, ("layer", "batch"))
+        one_of("model.activation of eager", self.activation, tuple(a for a in Activation if a != "silu"))
+        method = "model.local_predictor_config.combination_method of eager"
+        one_of(method, local.combination_method, ("gating", "concat"))
+        if not local.use_local_predictor:
+            raise GiJaxError(
+                "model.kind is 'eager', which always has a local predictor; leave use_local_predictor "
+                "out, or "
+                "use kind: gene_interaction_dango"
+            )
+        norm = encoder.graph_aggregation_config.aggregation_norm
+        if norm is not None:
+            raise GiJaxError(
+                f"model.gene_encoder_config.graph_aggregation_config.aggregation_norm is '{norm}', but the "
+                "eager class has no norm behind an aggregation; leave it out"
             )
