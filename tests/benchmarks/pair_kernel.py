@@ -40,7 +40,7 @@ def planted(options: argparse.Namespace) -> tuple[GenotypeTable, GenotypeTable, 
     modules = rng.integers(0, max(options.cell // 15, 2), options.cell)
     of_module = rng.normal(size=(modules.max() + 1, 5))
     traits = of_module[modules] + 0.5 * rng.normal(size=(options.cell, 5))
-    # Half of a gene's partners are of its module: the next ones in an order by modules; the others are anyone.
+    # Half of a gene's partners are of its module, the next ones in an order by modules; others are anyone.
     order, start = np.argsort(modules, kind="stable"), np.arange(options.cell)
     inside = [np.stack([order, order[(start + step) % options.cell]]) for step in range(1, 5)]
     edges = np.concatenate([*inside, rng.integers(0, options.cell, (2, 4 * options.cell))], axis=1)
