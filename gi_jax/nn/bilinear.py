@@ -34,6 +34,7 @@ class BilinearPredictor(nn.Module):
         # Each pair is met from both of its genes, so this is `x^T (square + square^T) / 2 x` over i < j.
         turned = (x.reshape(-1, h) @ ((square + square.T) / 2)).reshape(b, s, h)
         dynamic = jnp.where(exists, turned.sum(axis=1, keepdims=True) - turned, 0)
+        assert single.bias is not None, "it was not left out"
         each = (x * dynamic).sum(axis=-1, keepdims=True) / 2 + x @ single.kernel  # [B, S, 1]
         level = jnp.where(sizes[:, None] > 0, single.bias, 0)
         return LocalOutput(each.sum(axis=1) + level, x, dynamic)

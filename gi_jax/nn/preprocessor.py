@@ -20,6 +20,7 @@ class Preprocessor(nn.Module):
     norm: str
     activation: str
     dropout: float
+    initial: str = "kaiming"  # values of the linear layers
 
     @nn.compact
     def __call__(self, states: NodeStates, select: RowSelection, train: bool) -> NodeStates:
@@ -29,7 +30,8 @@ class Preprocessor(nn.Module):
         act = ACTIVATIONS[self.activation]
         collected = []
         for i in range(2):
-            linear = LinearParameters(states.columns.shape[-1], self.channels, name=f"linear_{i}")()
+            width = states.columns.shape[-1]
+            linear = LinearParameters(width, self.channels, initial=self.initial, name=f"linear_{i}")()
             states, moments = normalise(self.norm, parameters, states.map(linear), select)
             states = drop_rows(states.map(act), self.dropout, keys())
             collected.append(moments)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +22,7 @@ from gi_jax.models.neural import build_model
 from gi_jax.models.neural.fixed import FIXED
 from gi_jax.models.neural.gene_features import FEATURES
 from gi_jax.nn.bilinear import BilinearPredictor
+from gi_jax.nn.hyper_sagnn import LocalOutput
 from gi_jax.predict import Predictor, Screen
 
 CONFIGS = Path(__file__).parents[2] / "configs"
@@ -40,7 +42,7 @@ def test_the_bilinear_predictor_is_its_sum() -> None:
     x, square = rng.normal(size=(4, 3, H)), rng.normal(size=(H, H))
     single, level = rng.normal(size=(H, 1)), 0.7
     params = {"pairs": {"kernel": square}, "genes": {"kernel": single, "bias": np.array([level])}}
-    found = BilinearPredictor(H).apply({"params": params}, x, sizes)
+    found = cast(LocalOutput, BilinearPredictor(H).apply({"params": params}, x, sizes))
     symmetric = (square + square.T) / 2
     for b, size in enumerate(sizes):
         own = x[b, :size]
@@ -60,9 +62,8 @@ def test_an_undeleted_gene_has_no_part_of_its_own() -> None:
 
     def error(params: dict, key: jax.Array) -> jax.Array:
         rngs = {"dropout": key}
-        return (
-            model.apply({"params": params}, graph(), batch, train=True, rngs=rngs).gene_interaction ** 2
-        ).sum()
+        output = cast(Any, model.apply({"params": params}, graph(), batch, train=True, rngs=rngs))
+        return (output.gene_interaction**2).sum()
 
     slopes = np.stack(
         [jax.jit(jax.grad(error))(params, jax.random.key(seed))["gene_embedding"] for seed in range(8)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,7 @@ from gi_jax.experiment.experiment import load_experiment
 from gi_jax.losses import make_loss
 from gi_jax.models.closed_form import PairKernelOptions
 from gi_jax.models.model import Cell, Prediction, PredictionSettings
-from gi_jax.models.neural.fitted import restore_neural
+from gi_jax.models.neural.fitted import NeuralModel, restore_neural
 from gi_jax.models.neural.fixed import FIXED, PRIOR
 from gi_jax.predict import Predictor, Screen
 from gi_jax.runs.run import training_task
@@ -134,27 +134,32 @@ def test_a_model_on_a_prior_is_trained_resumed_kept_and_screens(
     before = {path: path.stat().st_mtime_ns for path in (run / "checkpoints" / "fixed").rglob("*")}
     call(*train, "model.prior_folds=2", "trainer.max_epochs=2", "--resume")
     assert before == {path: path.stat().st_mtime_ns for path in before}  # made once
-    assert load_config(run / "config.yaml").config.model.prior.tuning_steps == 2
+    options = load_config(run / "config.yaml").config.neural
+    assert options.prior is not None and options.prior.tuning_steps == 2
 
     predictor = Predictor.load(run)
     assert "adds" in predictor.notes[-1]
     expected = predictor.predict_with_spread(asked)
     save_bundle(load_bundle(run), tmp_path / "model")
     np.testing.assert_array_equal(Predictor.load(tmp_path / "model").predict_with_spread(asked), expected)
-    fitted, table = predictor.fitted, load_experiment(predictor.bundle.config).test
-    alone = replace(load_config(run / "config.yaml").config.model, prior=None)
+    fitted, table = cast(NeuralModel, predictor.fitted), load_experiment(predictor.bundle.config).test
     cell = Cell(predictor.bundle.genes, predictor.graph)
-    added = restore_neural({"params": fitted.variables["params"]}, alone, cell, PredictionSettings())
+    added = restore_neural(
+        {"params": fitted.variables["params"]}, replace(options, prior=None), cell, PredictionSettings()
+    )
+    assert fitted.prior is not None
     together = fitted.prior.predict(table).members + fitted.scale * added.predict(table).members
     np.testing.assert_allclose(fitted.predict(table).members, together, rtol=1e-6)
-    np.testing.assert_array_equal(fitted.predict(table).std, fitted.prior.predict(table).std)
+    deviations = [cast(np.ndarray, model.predict(table).std) for model in (fitted, fitted.prior)]
+    np.testing.assert_array_equal(deviations[0], deviations[1])
 
     screen = Screen(predictor, "G00,G01,G02,G03", top=3)
     assert list(screen.run()) == [6]
     names = [",".join(predictor.bundle.genes.names(row)) for row in screen.found().genes]
     scores = predictor.predict_with_spread(names)
     np.testing.assert_allclose(screen.found().score, scores.mean, rtol=1e-4)
-    np.testing.assert_allclose(screen.found().std, scores.std, rtol=1e-4)
+    found, expected_std = (cast(np.ndarray, part.std) for part in (screen.found(), scores))
+    np.testing.assert_allclose(found, expected_std, rtol=1e-4)
     call("evaluate", run)
     assert (run / "confidence.json").exists()
 

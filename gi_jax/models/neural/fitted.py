@@ -90,13 +90,12 @@ class NeuralModel:
     def predict(self, table: GenotypeTable) -> Prediction:
         """Labels of M genotypes, by every member."""
         forward = TableForward(self.module, self.graph, table, self.settings.batch_size, self.num_members)
-        return self._with_prior(table.genes, forward.members(self.variables).astype(np.float64))
+        own = forward.members(self.variables).astype(np.float64)
+        return Prediction(own) if self.prior is None else self._added(self.prior.predict(table), own)
 
-    def _with_prior(self, genes: np.ndarray, added: np.ndarray) -> Prediction:
-        """Labels `[K, M]` of genotypes `[M, S]`, with the deviation of the prior where there is one."""
-        if self.prior is None:
-            return Prediction(added)
-        return Prediction(self.prior.labels(genes) + self.scale * added, self.prior.std(genes))
+    def _added(self, below: Prediction, own: np.ndarray) -> Prediction:
+        """What the prior says and, in part, what the model says `[K, M]`; the deviation is the prior's."""
+        return Prediction(below.members + self.scale * own, below.std)
 
     def of_study(self, code: int) -> NeuralModel:
         """The model itself: a label means the same in every study."""
@@ -146,8 +145,10 @@ class NeuralModel:
         genes, labels = screen.start(step, self.variables)
 
         def result() -> Prediction:
-            members = np.asarray(labels, np.float64).reshape(self.num_members, -1)
-            return self._with_prior(genes, members[:, : len(genes)])
+            own = np.asarray(labels, np.float64).reshape(self.num_members, -1)[:, : len(genes)]
+            if self.prior is None:
+                return Prediction(own)
+            return self._added(Prediction(self.prior.labels(genes)[None], self.prior.std(genes)), own)
 
         return StartedTile(genes, result)
 

@@ -98,7 +98,11 @@ class GeneInteractionDango(nn.Module):
         change = changed_rows(graph, batch, capacity) if gin and capacity is not None else None
 
         shared = SharedColumn(embedding[:, None].astype(jnp.bfloat16 if self.half else embedding.dtype))
-        preprocess = Preprocessor(c.hidden_channels, c.norm, c.activation, c.dropout, name="preprocessor")
+        # A norm follows, so that small first weights are those that move fast; kaiming is the original's.
+        initial = "uniform" if c.embeds_features else "kaiming"
+        preprocess = Preprocessor(
+            c.hidden_channels, c.norm, c.activation, c.dropout, initial, name="preprocessor"
+        )
         states = preprocess(shared, select, train)
         layers, layer_weights = self._encode(graph, states, keep, select, change, train)
         if self._needs_deleted_genes_only:
