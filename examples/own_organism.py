@@ -1,7 +1,7 @@
 """Another organism, from the matrix of its screen to predictions for the pairs that nobody measured.
 
-Nothing in the program is about budding yeast but the data that come with it. Here genes have names of the form that
-fission yeast's have, and the scores are made up. A gene list says what genes are called; the import knows the rest.
+Nothing in the program is about budding yeast but the data that come with it. Here genes have names
+of the form that fission yeast's have, and the scores are made up. A gene list says what genes are called.
 """
 
 import tempfile
@@ -17,8 +17,8 @@ folder, rng = Path(tempfile.mkdtemp()), np.random.default_rng(0)
 genes = [(f"SPAC{100 + i}.{1 + i % 9:02}c", f"abc{i + 1}", f"old{i + 1}") for i in range(36)]
 (folder / "pombe.txt").write_text("".join("\t".join(names) + "\n" for names in genes), encoding="utf-8")
 
-# The matrix as an E-MAP program exports it: queries by arrays, blanks where nothing was measured, a dash before an
-# allele that is no deletion. Genes go by any of their names.
+# The matrix as an E-MAP program exports it: queries by arrays, blanks where nothing was measured, a dash
+# before an allele that is no deletion. Genes go by any of their names.
 profile = rng.normal(size=(36, 3))
 rows = ["\t".join(["Gene", *(standard for _, standard, _ in genes)])]
 for i, (systematic, _, alias) in enumerate(genes):

@@ -39,7 +39,18 @@ SLOW = (
     "tensorstore",
     "omegaconf",
 )
-COMMANDS = ("train", "evaluate", "predict", "screen", "study", "inspect", "genes", "import", "convert", "verify")
+COMMANDS = (
+    "train",
+    "evaluate",
+    "predict",
+    "screen",
+    "study",
+    "inspect",
+    "genes",
+    "import",
+    "convert",
+    "verify",
+)
 
 
 def python(code: str, **surroundings: str) -> subprocess.CompletedProcess:
