@@ -14,6 +14,7 @@ LAST_LINES = {
     "fine_tune": "on test triples: Pearson",
     "from_torchcell": "'YBR009C,YNL030W,YLR455W':",
     "own_data": "on all measurements: Pearson",
+    "own_organism": "abc1 and old2: ",
     "predict": "gene `NO_SUCH_GENE` is not among the 6,674 genes",
     "screen": "lowest triple:",
 }

@@ -13,10 +13,12 @@ from typing import NamedTuple
 
 from gi_jax.data.formats.tables import read_lines
 from gi_jax.data.gene_names import (
+    SEPARATOR,
     GeneNames,
     GeneRecord,
     are_yeast_names,
     is_yeast_form,
+    is_yeast_table,
     split_aliases,
     written_as,
     yeast_gene_names,
@@ -210,6 +212,18 @@ class GeneList:
 
 def _named(record: GeneRecord) -> str:
     return f"{record.systematic} ({record.standard})" if record.standard else record.systematic
+
+
+def gene_list_text(genes: GeneList) -> str:
+    """The file that `load_gene_list` reads: names and aliases, but for those that come with the package."""
+    own = genes.known if genes.known is not None and not is_yeast_table(genes.known) else GeneNames(())
+    named = genes.standard_names or ("",) * len(genes)
+    lines = []
+    for gene, name in zip(genes.ids, named, strict=True):
+        record = own.by_systematic.get(gene.upper(), GeneRecord(gene))
+        fields = (gene, name or record.standard, SEPARATOR.join(record.aliases))
+        lines.append("\t".join(fields).rstrip("\t"))
+    return "\n".join(lines) + "\n"
 
 
 def load_gene_list(path: str | Path) -> GeneList:

@@ -95,6 +95,11 @@ def yeast_gene_names() -> GeneNames:
     return read_gene_names(_YEAST_FILE)
 
 
+def is_yeast_table(names: GeneNames) -> bool:
+    """Whether these are the names that come with the package."""
+    return names is yeast_gene_names()
+
+
 def are_yeast_names(names: tuple[str, ...]) -> bool:
     """Whether some of these are systematic names of *S. cerevisiae*, which no other organism has."""
     return any(_YEAST_NAME.fullmatch(name) for name in names)

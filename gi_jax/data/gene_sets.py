@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -31,10 +31,10 @@ def gene_sets(genes: GeneList, texts: pa.Array | Sequence[str], where: Callable[
     Raises:
       GiJaxError: a set without a gene, an empty name, a gene twice in a set.
     """
-    texts = texts if isinstance(texts, pa.Array) else pa.array(list(texts), pa.string())
-    if not len(texts):
+    given: Any = texts if isinstance(texts, pa.Array) else pa.array(list(texts), pa.string())
+    if not len(given):
         return GeneSets(np.full((0, 1), len(genes), np.int32), np.zeros(0, np.int8), {}, ())
-    lists = pc.split_pattern(texts, ",")  # pyright: ignore[reportAttributeAccessIssue]
+    lists = pc.split_pattern(given, ",")  # pyright: ignore[reportAttributeAccessIssue]
     coded = lists.flatten().dictionary_encode()
     names = coded.dictionary.to_pylist()
     found = [genes.find(name) for name in names]
@@ -44,14 +44,14 @@ def gene_sets(genes: GeneList, texts: pa.Array | Sequence[str], where: Callable[
     sizes = np.diff(starts)
     odd = np.flatnonzero(np.minimum.reduceat(ids, starts[:-1]) < 0)
     # Such rows have a name with commas in it, or one that nobody knows.
-    again = {int(row): _one(genes, texts[int(row)].as_py(), where, int(row)) for row in odd}
+    again = {int(row): _one(genes, given[int(row)].as_py(), where, int(row)) for row in odd}
     sizes[odd] = [0 if isinstance(one, str) else len(one) for one in again.values()]
     read = {row: one for row, one in again.items() if not isinstance(one, str)}
     rows = _rows(ids, starts, sizes, read, len(genes))
     twice = (rows[:, 1:] == rows[:, :-1]) & (rows[:, 1:] < len(genes))
     if twice.any():
         row = int(twice.any(axis=1).argmax())
-        raise _twice(genes, texts[row].as_py(), where(row))
+        raise _twice(genes, given[row].as_py(), where(row))
     unknown = {row: one for row, one in again.items() if isinstance(one, str)}
     return GeneSets(rows, sizes.astype(np.int8), unknown, tuple(names))
 

@@ -15,7 +15,7 @@ from safetensors.numpy import save_file
 
 from gi_jax.config import RunConfig, load_config, to_yaml
 from gi_jax.config.schema import plain
-from gi_jax.data.gene_list import GeneList, load_gene_list
+from gi_jax.data.gene_list import GeneList, gene_list_text, load_gene_list
 from gi_jax.data.networks import CellGraph
 from gi_jax.data.transforms import LabelTransform
 from gi_jax.errors import GiJaxError
@@ -84,9 +84,7 @@ def write_description(
 ) -> None:
     """Writes what a model folder and a run folder have in common: everything but the weights."""
     folder.mkdir(parents=True, exist_ok=True)
-    names = genes.standard_names or ("",) * len(genes)
-    lines = (f"{gene}\t{name}" if name else gene for gene, name in zip(genes.ids, names, strict=True))
-    write_text(folder / GENES, "\n".join(lines) + "\n")
+    write_text(folder / GENES, gene_list_text(genes))
     write_text(folder / LABELS, json.dumps(transform.to_dict(), indent=1) + "\n")
     write_text(folder / NETWORKS, json.dumps(networks, indent=1) + "\n")
     write_text(folder / CONFIG, to_yaml(config))  # last: a folder with a configuration is a whole one

@@ -8,7 +8,7 @@ import io
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from gi_jax.data.formats.workbooks import ZIP, workbook_text
 from gi_jax.errors import GiJaxError
@@ -121,7 +121,7 @@ def _checked(path: Path, line: int, text: bytes) -> bytes:
     return text
 
 
-def _opened(path: Path) -> IO[bytes]:
+def _opened(path: Path) -> io.BufferedIOBase:
     """The bytes of a file, unpacked; of UTF-16 and UTF-32 as UTF-8."""
     file = path.open("rb")
     begin = file.read(4)
@@ -130,7 +130,7 @@ def _opened(path: Path) -> IO[bytes]:
     if begin == ZIP:
         file.close()
         return io.BytesIO(workbook_text(path))
-    opened: IO[bytes] = gzip.GzipFile(fileobj=file) if packed else file
+    opened: io.BufferedIOBase = gzip.GzipFile(fileobj=file) if packed else file
     begin = opened.read(4)
     wide = next((name for mark, name in _WIDE.items() if begin.startswith(mark)), None)
     opened.seek(0)

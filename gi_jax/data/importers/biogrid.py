@@ -112,7 +112,12 @@ def _names(part: Part, position: dict[str, int], side: int) -> np.ndarray:
 def _add_edges(edges: EdgeRows, names: list[np.ndarray], rows: np.ndarray) -> None:
     if rows.any():
         src, dst = (names[side][rows] for side in (0, 1))
-        edges.add(edges.ids(src), edges.ids(dst), np.ones(len(src)), lambda row: f"{src[row]} {dst[row]}")
+        edges.add(
+            edges.ids(src.tolist()),
+            edges.ids(dst.tolist()),
+            np.ones(len(src)),
+            lambda row: f"{src[row]} {dst[row]}",
+        )
 
 
 def _add_scores(

@@ -9,8 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as csv
 
 from gi_jax.data.formats.genotype_parquet import write_parquet
-from gi_jax.data.gene_list import GeneList
-from gi_jax.data.gene_names import SEPARATOR
+from gi_jax.data.gene_list import GeneList, gene_list_text
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.data.importers.importer import Imported, ImportedNetwork
 from gi_jax.errors import GiJaxError
@@ -34,7 +33,7 @@ def write_imported(imported: Imported, genes: GeneList, folder: Path, table: str
             rows = "".join(f"{genes.ids[gene]}\t{name}\n" for gene, name in imported.gene_sets)
             write_text(new / GENE_SETS, f"gene\tset\n{rows}")
         if imported.gene_list is not None:
-            write_text(new / GENES, _gene_lines(imported.gene_list))
+            write_text(new / GENES, gene_list_text(imported.gene_list))
         write_text(new / REPORT, _report(imported))
         names = sorted(path.name for path in new.iterdir())
     return names
@@ -76,17 +75,6 @@ def _write_network(network: ImportedNetwork, genes: GeneList, path: Path) -> Non
         for (src, dst), weight in zip(network.edges.tolist(), network.weights.tolist(), strict=True)
     )
     write_text(path, "src\tdst\tweight\n" + "".join(rows))
-
-
-def _gene_lines(genes: GeneList) -> str:
-    known = {} if genes.known is None else genes.known.by_systematic
-    lines = []
-    for gene, label in zip(genes.ids, genes.labels, strict=True):
-        record = known.get(gene.upper())
-        aliases = SEPARATOR.join(record.aliases) if record is not None else ""
-        fields = (gene, "" if label == gene else label, aliases)
-        lines.append("\t".join(fields).rstrip("\t"))
-    return "\n".join(lines) + "\n"
 
 
 def _report(imported: Imported) -> str:
