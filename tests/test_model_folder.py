@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from conversion.float32_errors import float32_errors
 from gi_jax.config import load_config
 from gi_jax.errors import GiJaxError
 from gi_jax.experiment.bundle import load_bundle
@@ -251,3 +252,27 @@ def test_edges_that_are_not_those_of_the_fingerprint_are_refused(copy: Path) -> 
     (copy / "networks.json").write_text(json.dumps(networks | {name: "0" * 64}))
     with pytest.raises(GiJaxError, match=f"the edges of `{name}` are not those that networks.json says"):
         load_bundle(copy)
+
+
+def test_a_recorded_case_is_verified_with_and_without_tolerances_and_gradients(
+    packaged: Packaged, gi_jax, tmp_path: Path
+) -> None:
+    ids = load_bundle(packaged.model).genes.ids
+    code, out, _ = gi_jax("record", packaged.model, tmp_path / "case", f"{ids[0]},{ids[3]}", ids[5])
+    assert code == 0 and "arrays" in out
+    code, out, _ = gi_jax("verify", "--brief", tmp_path / "case")
+    assert code == 0 and "PASS case" in out
+    meta = json.loads((tmp_path / "case" / "case.json").read_text())
+    tolerances = meta.pop("float32_max_abs_error")
+    (tmp_path / "case" / "case.json").write_text(json.dumps(meta))
+    for name in ("grads.safetensors", "outputs_f32.npz"):
+        (tmp_path / "case" / name).unlink()
+    code, out, _ = gi_jax("verify", "--brief", "--precision", "float32", tmp_path / "case")
+    assert code == 0 and "float32 tolerances derived" in out
+    derived = float32_errors(tmp_path / "case", meta, gradients=False).outputs["gene_interaction"]
+    assert tolerances["gene_interaction"] / 8 < derived < 1e-2
+    outputs = dict(np.load(tmp_path / "case" / "outputs.npz"))
+    outputs["gene_interaction"] = outputs["gene_interaction"] * 1.01
+    np.savez(tmp_path / "case" / "outputs.npz", **outputs)
+    code, out, _ = gi_jax("verify", "--brief", "--precision", "float32", tmp_path / "case")
+    assert code == 1 and "output gene_interaction" in out

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from conversion.commands import convert, exporter, verify
+from conversion.commands import convert, exporter, record, verify
 from gi_jax import __version__
 from gi_jax.cli.evaluate import evaluate
 from gi_jax.cli.inspect import inspect
@@ -33,7 +33,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (train, evaluate, predict, screen, package, study, inspect, convert, exporter, verify):
+for command in (train, evaluate, predict, screen, package, study, inspect, convert, exporter, record, verify):
     app.command()(command)
 
 
