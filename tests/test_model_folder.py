@@ -8,6 +8,7 @@ import io
 import json
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,14 +18,17 @@ from rich.console import Console
 
 from conversion.float32_errors import float32_errors
 from gi_jax.config import load_config
+from gi_jax.data.gene_list import GeneList
 from gi_jax.errors import GiJaxError
 from gi_jax.experiment.bundle import load_bundle
 from gi_jax.experiment.experiment import load_experiment
+from gi_jax.models.model import Cell
 from gi_jax.predict.predictor import Predictor
 from gi_jax.runs.evaluate import evaluate
 from gi_jax.runs.going_on import going_on
 from gi_jax.runs.package import package
 from gi_jax.runs.run import train, training_task
+from gi_jax.training.same_model import check_same_model
 from gi_jax.training.start import fresh_state
 
 QUIET = Console(quiet=True)
@@ -276,3 +280,24 @@ def test_a_recorded_case_is_verified_with_and_without_tolerances_and_gradients(
     np.savez(tmp_path / "case" / "outputs.npz", **outputs)
     code, out, _ = gi_jax("verify", "--brief", "--precision", "float32", tmp_path / "case")
     assert code == 1 and "output gene_interaction" in out
+
+
+def test_genes_and_networks_in_another_order_are_refused_by_name(packaged: Packaged) -> None:
+    """Shapes would be the same, and all numbers others."""
+    bundle = load_bundle(packaged.model)
+    config = replace(bundle.config, model=replace(bundle.config.model, checkpoint_path="MODEL"))
+    assert bundle.graph is not None
+    check_same_model(bundle, config, Cell(bundle.genes, bundle.graph))
+    turned = GeneList(bundle.genes.ids[::-1])
+    with pytest.raises(
+        GiJaxError, match=f"gene 1 of the gene list is {turned.ids[0]}, the weights were trained"
+    ):
+        check_same_model(bundle, config, Cell(turned, bundle.graph))
+    graph = replace(bundle.graph, names=bundle.graph.names[::-1], networks=bundle.graph.networks[::-1])
+    with pytest.raises(
+        GiJaxError, match=r"cell_dataset.graphs is .*the weights were trained with .*in another order"
+    ):
+        check_same_model(bundle, config, Cell(bundle.genes, graph))
+    graph = replace(bundle.graph, networks=bundle.graph.networks[::-1])  # names in order, edges exchanged
+    with pytest.raises(GiJaxError, match="has other edges than the one the weights were trained with"):
+        check_same_model(bundle, config, Cell(bundle.genes, graph))
