@@ -51,7 +51,8 @@ def convert(
 ) -> None:
     """Convert a torchcell checkpoint to a model folder, or a model or run folder to a PyTorch state dict.
 
-    SRC decides the direction: a file (.safetensors, .pt, .pth, .ckpt) or a folder.
+    SRC decides the direction: a file (.safetensors, .pt, .pth, .ckpt) or a folder. What gi_jax_export.py
+    wrote (see `gi-jax exporter`) becomes a whole model folder, once that predicts what was recorded.
     """
     from conversion.convert import convert as convert_model
     from conversion.golden import GoldenCase, read_meta
@@ -76,6 +77,14 @@ def convert(
     CONSOLE.print(f"{source} -> {target}")
     if verify is not None and not _show_case(verify, "float64", brief=False, weights=result.weights):
         raise typer.Exit(1)
+
+
+def exporter() -> None:
+    """Print gi_jax_export.py, which exports a model where torchcell runs: redirect it into a file."""
+    import sys
+    from importlib.resources import files
+
+    sys.stdout.write(files("conversion").joinpath("gi_jax_export.py").read_text(encoding="utf-8"))
 
 
 def verify(

@@ -8,20 +8,20 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from conversion.architecture import Architecture
+from conversion.from_export import TORCH, export_to_folder
 from conversion.golden import Weights
+from conversion.read_export import is_export
 from conversion.resolve import WrittenConfig, resolve
 from conversion.state_dict_files import SUFFIXES, check_target, read_state_dict, write_state_dict
 from conversion.to_flax import step_counters, to_flax
 from conversion.to_torch import to_torch
 from gi_jax.config import ModelConfig
+from gi_jax.config.reading import reading_of
 from gi_jax.data.gene_list import GeneList, load_gene_list
 from gi_jax.data.transforms import LabelTransform
 from gi_jax.errors import GiJaxError
 from gi_jax.experiment.bundle import ModelBundle, load_bundle, save_bundle
 from gi_jax.files import check_folder, read_text, write_text
-
-# Beside the model: what PyTorch's state dict holds and no computation uses.
-TORCH = "torch.json"
 
 
 class Conversion(NamedTuple):
@@ -61,7 +61,9 @@ def torch_to_folder(
         notes.append(f"the weights were taken from `{file.place}` of the file")
     if file.others:
         notes.append(f"beside the model and not converted: {', '.join(file.others)}")
-    if written and unused:
+    if written and (understood := reading_of(written.text, overrides, written.source)):
+        notes += [f"{written.source}: {line}" for line in understood.lines()]
+    elif written and unused:
         notes.append(f"{written.source}: without meaning here and not used: {', '.join(unused)}")
     if written and config.transforms.labels.strategy != "identity":
         notes.append(
@@ -91,6 +93,13 @@ def folder_to_torch(folder: Path, target: Path) -> Conversion:
             f"{folder}: holds a model of kind {bundle.config.model.kind}, which torchcell does not have; "
             "convert a neural model"
         )
+    model = bundle.config.model
+    if model.uses_features or model.local_predictor_config.predictor != "hyper_sagnn":
+        raise GiJaxError(
+            f"{folder}: holds a model with gene_embedding '{model.gene_embedding}', local predictor "
+            f"'{model.local_predictor_config.predictor}' and {'a' if model.prior else 'no'} prior, of which "
+            "torchcell has only free, hyper_sagnn and none; convert such a model"
+        )
     if bundle.config.ensemble > 1:
         raise GiJaxError(
             f"{folder}: holds an ensemble of {bundle.config.ensemble}, a state dict holds one model; save "
@@ -119,6 +128,9 @@ def convert(source: Path, target: Path, **options: Any) -> Conversion:
     Raises:
       GiJaxError: there is no such file or folder.
     """
+    if source.is_dir() and is_export(source):
+        architecture, variables, notes = export_to_folder(source, target)
+        return Conversion(Weights(architecture, variables), notes)
     if source.is_dir():
         return folder_to_torch(source, target)
     if not source.exists():

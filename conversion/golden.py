@@ -80,7 +80,9 @@ class GoldenCase:
     def architecture(self) -> Architecture:
         """From the constructor arguments of the original; how keys write networks, from the keys."""
         meta = self.meta
-        architecture = architecture_from_kwargs(meta["model"], meta["kwargs"], meta["graph_names"])
+        architecture = architecture_from_kwargs(
+            meta["model"], meta["kwargs"], meta["graph_names"], boundaries=meta.get("boundaries", True)
+        )
         return with_edge_form(architecture, self.state_dict)
 
     @property

@@ -38,7 +38,7 @@ def lazy_outputs(
 def eager_outputs(
     out: GeneInteractionOutput, graph: CellGraph, batch: GenotypeBatch, targets: Array, meta: dict[str, Any]
 ) -> Named:
-    """Those of an `EagerV1`; the batch's rows are the kept genes of every sample."""
+    """Those of an `Eager` or an `EagerV1`; the batch's rows are the kept genes of every sample."""
     kept = np.ones((len(batch.sizes), graph.num_genes), bool)
     for row, genotype in zip(kept, meta["genotypes"], strict=True):
         row[genotype] = False
@@ -74,7 +74,12 @@ def dango_outputs(
     return arrays | {"loss": arrays[f"loss.{schedule}.{epoch}.total"]}
 
 
-NAMED_OUTPUTS = {"lazy": lazy_outputs, "eager_v1": eager_outputs, "dango": dango_outputs}
+NAMED_OUTPUTS = {
+    "lazy": lazy_outputs,
+    "eager": eager_outputs,
+    "eager_v1": eager_outputs,
+    "dango": dango_outputs,
+}
 
 
 def _interaction_outputs(

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from conversion.architecture import Architecture, with_edge_form
-from conversion.infer import Inference, infer
+from conversion.infer import BOUNDARIES, EAGER, KIND, Inference, infer
 from gi_jax.arguments import as_sequence
 from gi_jax.config import RunConfig, parse_config
 from gi_jax.config.load import merged, read_text
@@ -24,11 +24,27 @@ AGGREGATION = f"{ENCODER}.graph_aggregation_config"
 # What torchcell assumes where its YAML leaves out a setting that the keys do not tell.
 ORIGINAL_DEFAULTS: dict[str, Any] = {
     "model.activation": "relu",
-    f"{ENCODER}.graph_aggregation_method": "sum",
     f"{ENCODER}.add_self_loops": False,
     f"{AGGREGATION}.num_heads": 4,
     f"{AGGREGATION}.aggregation_norm": None,
     f"{LOCAL}.num_heads": 4,
+}
+
+
+# How to state what no torchcell configuration says and nothing may be assumed of.
+ASKED: dict[str, str] = {
+    KIND: (
+        "model.kind=gene_interaction_dango for the class of hetero_cell_bipartite_dango_gi_lazy, "
+        "model.kind=eager "
+        "for that of hetero_cell_bipartite_dango_gi: their keys are the same and their numbers are not"
+    ),
+    BOUNDARIES: (
+        "model.boundaries=given if the loader had follow_batch=['perturbation_indices'], else "
+        "model.boundaries=absent, as with the data modules of torchcell 1.8.4 by themselves"
+    ),
+    f"{ENCODER}.graph_aggregation_method": (
+        f"{ENCODER}.graph_aggregation_method=sum or =mean, whichever it was: neither has weights"
+    ),
 }
 
 
@@ -53,7 +69,8 @@ def resolve(
     """The configuration behind a PyTorch state dict.
 
     What the keys and shapes tell is taken from them, and must not contradict what is stated. What they
-    do not tell must be stated: by the YAML, where torchcell's defaults fill its gaps, or by overrides.
+    do not tell must be stated: by the YAML, where torchcell's defaults fill its gaps, or by overrides. What
+    no torchcell YAML says (`ASKED`) is asked for.
     Norm statistics are `batch`, as the originals ship, unless stated.
 
     Args:
@@ -68,11 +85,25 @@ def resolve(
     written_values = _values_by_key(text, overrides, source)
     _check_agreement(known, written_values, source)
     silent = [key for key in known.undecided if key not in written_values]
+    if written_values.get(KIND) == EAGER and BOUNDARIES not in {*silent, *written_values}:
+        silent.append(BOUNDARIES)
     if written is None and silent:
-        example = f"{silent[0]}={_yaml(ORIGINAL_DEFAULTS.get(silent[0], 'instance'))}"
+        example = next(
+            (
+                f", such as {key}={_yaml(ORIGINAL_DEFAULTS[key])}"
+                for key in silent
+                if key in ORIGINAL_DEFAULTS
+            ),
+            "",
+        )
         raise GiJaxError(
             f"the state dict does not tell {', '.join(silent)}; give the torchcell configuration with "
-            f"--config, or add each as KEY=VALUE, such as {example}"
+            f"--config, or add each as KEY=VALUE{example}{_how_to_state(silent)}"
+        )
+    if asked := [key for key in silent if key in ASKED]:
+        raise GiJaxError(
+            f"neither the state dict nor {source} tells {', '.join(asked)}; add each as KEY=VALUE"
+            f"{_how_to_state(asked)}"
         )
     settings = dict(known.inferred)
     settings |= {key: ORIGINAL_DEFAULTS[key] for key in silent if key in ORIGINAL_DEFAULTS}
@@ -122,7 +153,7 @@ def _check_agreement(known: Inference, written: Mapping[str, Any], source: str) 
         if key in written and spelled_out(key, written[key]) != spelled_out(key, inferred)
     ]
     graphs = written.get("cell_dataset.graphs")
-    eager = known.inferred["model.kind"] == "eager_v1"  # whose keys name the network `physical` so
+    eager = known.inferred.get(KIND) == "eager_v1"  # whose keys name the network `physical` so
     names = {name.removesuffix("_interaction") if eager else name for name in known.graph_names}
     if graphs and {str(g).removesuffix("_interaction") if eager else str(g) for g in graphs} != names:
         lines.append(
@@ -133,6 +164,10 @@ def _check_agreement(known: Inference, written: Mapping[str, Any], source: str) 
         raise GiJaxError(
             f"{source} and the state dict disagree; nothing was written:\n  " + "\n  ".join(lines)
         )
+
+
+def _how_to_state(keys: Sequence[str]) -> str:
+    return "".join(f"\n  {ASKED[key]}" for key in keys if key in ASKED)
 
 
 def _yaml(value: Any) -> str:

@@ -22,12 +22,14 @@ from jax import Array
 
 from conversion.architecture import Architecture
 from conversion.keys_dango import DANGO
+from conversion.keys_eager import EAGER
 from conversion.keys_eager_v1 import EAGER_V1
 from conversion.keys_gene_interaction_dango import GENE_INTERACTION_DANGO
 from gi_jax.errors import GiJaxError
 
 TABLES: dict[str, Mapping[str, tuple[str, ...]]] = {
     "gene_interaction_dango": GENE_INTERACTION_DANGO,
+    "eager": EAGER,
     "eager_v1": EAGER_V1,
     "dango": DANGO,
 }

@@ -13,6 +13,7 @@ from rich.console import Console
 from gi_jax.config import RunConfig, load_config, to_yaml
 from gi_jax.config.load import parse_config
 from gi_jax.config.paths import check_files, with_absolute_paths
+from gi_jax.config.reading import reading
 from gi_jax.config.yaml_text import override
 from gi_jax.evaluation.evaluation import Evaluation
 from gi_jax.files import user_path
@@ -101,7 +102,10 @@ def _configuration(
         source = Path("configuration")
         return parse_config(to_yaml(config), overrides, str(source)).config, source
     loaded = load_config(config, overrides)
-    if loaded.unused:
+    if understood := reading(config, overrides):
+        for line in understood.lines():
+            LOGGER.info("%s: %s", config, line)
+    elif loaded.unused:
         LOGGER.info("%s: without meaning here and not used: %s", config, ", ".join(loaded.unused))
     return loaded.config, Path(config)
 

@@ -84,7 +84,7 @@ def test_torchcell_blocks_load_unchanged() -> None:
     }
     assert [task.accumulation(epoch) for epoch in (0, 99, 100, 250)] == [32, 32, 16, 16]
     assert config.trainer.precision == "bf16"
-    assert config.trainer.devices == 4
+    assert (config.data_module.batch_size, config.trainer.devices) == (4 * 28, 1)  # a batch per device there
     assert set(unused) == {
         "defaults",
         "wandb",

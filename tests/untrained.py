@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from gi_jax.config import RunConfig
 from gi_jax.data.transforms import LabelTransform
 from gi_jax.experiment.bundle import ModelBundle
-from gi_jax.experiment.cell import load_genes, load_graph, network_fingerprints
+from gi_jax.experiment.cell import load_genes, load_graph
+from gi_jax.experiment.stored_cell import network_fingerprints
 from gi_jax.models.neural import build_model
 from gi_jax.predict import Predictor
 from gi_jax.training.state import init_variables

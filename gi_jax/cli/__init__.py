@@ -11,17 +11,20 @@ from typing import Annotated
 
 import typer
 
-from conversion.commands import convert, verify
+from conversion.commands import convert, exporter, verify
 from gi_jax import __version__
 from gi_jax.cli.evaluate import evaluate
+from gi_jax.cli.export import export
 from gi_jax.cli.genes import genes
 from gi_jax.cli.import_files import import_files
 from gi_jax.cli.inspect import inspect
+from gi_jax.cli.package import package
 from gi_jax.cli.predict import predict
 from gi_jax.cli.screen import screen
 from gi_jax.cli.setting import CONSOLE, ERRORS, show_messages
 from gi_jax.cli.study import study
 from gi_jax.cli.train import train
+from gi_jax.cli.tune import tune
 from gi_jax.errors import GiJaxError
 from gi_jax.terminal import protect_streams, speak_utf8
 
@@ -34,7 +37,21 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )
-for command in (train, evaluate, predict, screen, study, inspect, genes, convert, verify):
+for command in (
+    train,
+    evaluate,
+    predict,
+    screen,
+    package,
+    export,
+    study,
+    tune,
+    inspect,
+    genes,
+    convert,
+    exporter,
+    verify,
+):
     app.command()(command)
 app.command("import")(import_files)
 

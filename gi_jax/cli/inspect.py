@@ -23,6 +23,7 @@ def inspect(
     from gi_jax.models.registry import KINDS
     from gi_jax.ops.trees import take
     from gi_jax.runs.run import check_can_be_fitted, training_task
+    from gi_jax.training.fixed import feature_arrays, with_fixed
     from gi_jax.training.start import fresh_state
 
     check_devices()
@@ -34,6 +35,7 @@ def inspect(
         CONSOLE.print(f"a model of kind {kind} is solved for in one go: it has no steps to look at")
         return
     task = training_task(experiment)
+    task = with_fixed(task, feature_arrays(task))
     state = fresh_state(task)
     members = experiment.config.ensemble
     params = state.params if members == 1 else take(state.params, 0)

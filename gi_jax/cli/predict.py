@@ -70,7 +70,8 @@ def predict(
         check_writable(out)
     check_devices()
     bundle = load_bundle(run)
-    check_files(bundle.config, run / CONFIG, measured=False)
+    if bundle.graph is None:
+        check_files(bundle.config, run / CONFIG, measured=False)
     use_compilation_cache(bundle.config)
     predictor = Predictor(bundle, norm_statistics=norm_statistics, precision=precision)
     if file is not None:

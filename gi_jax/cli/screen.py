@@ -81,7 +81,8 @@ def screen(
     check_writable(out)  # before hours of work
     check_devices()
     bundle = load_bundle(run)
-    check_files(bundle.config, run / CONFIG, measured=False)
+    if bundle.graph is None:
+        check_files(bundle.config, run / CONFIG, measured=False)
     use_compilation_cache(bundle.config)
     if genes is not None and measured_genes:
         raise GiJaxError("--genes and --measured-genes both say which genes to combine; give one of the two")

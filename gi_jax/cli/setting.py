@@ -44,17 +44,35 @@ def show_messages(verbose: int, quiet: bool) -> None:
 
 
 def read_config(path: Path, overrides: list[str] | None) -> RunConfig:
-    """Reads a configuration, says once which of its keys have no meaning here, and turns the cache on."""
+    """Reads a configuration, says how one of torchcell was understood, and turns the cache on."""
     from gi_jax.config import load_config
     from gi_jax.config.paths import with_absolute_paths
+    from gi_jax.config.reading import reading
     from gi_jax.runs.compilation_cache import use_compilation_cache
 
     loaded = load_config(path, overrides or ())
-    if loaded.unused:
+    if understood := reading(path, overrides or ()):
+        CONSOLE.print("\n  ".join([f"{path}: a configuration of torchcell", *understood.lines()]))
+    elif loaded.unused:
         CONSOLE.print(f"{path}: without meaning here and not used: {', '.join(loaded.unused)}")
     config = with_absolute_paths(loaded.config)
     use_compilation_cache(config)
     return config
+
+
+def go_on(model: Path, config: Path | None, overrides: list[str] | None) -> RunConfig:
+    """The configuration of a training that goes on from a model folder; says what it inherits and changes."""
+    from gi_jax.config.paths import with_absolute_paths
+    from gi_jax.runs.compilation_cache import use_compilation_cache
+    from gi_jax.runs.going_on import going_on
+
+    start = going_on(model, config, overrides or ())
+    held = ("genes", "networks", "weights", *start.config.data.inherit)
+    CONSOLE.print(f"from {model}: {', '.join(held)}")
+    for change in start.changes:
+        CONSOLE.print(f"  changed: {change}")
+    use_compilation_cache(start.config)
+    return with_absolute_paths(start.config)
 
 
 def exit_after(signal: Signals) -> typer.Exit:

@@ -7,14 +7,24 @@ from typing import Annotated
 
 import typer
 
-from gi_jax.cli.setting import CONFIG_HELP, CONSOLE, Overrides, exit_after, read_config
+from gi_jax.cli.setting import CONFIG_HELP, CONSOLE, Overrides, exit_after, go_on, read_config
+from gi_jax.errors import GiJaxError
 from gi_jax.options import check_devices, path, whole_number
 
 
 def train(
-    config: Annotated[Path, typer.Option(help=CONFIG_HELP, metavar="FILE", parser=path)],
     out: Annotated[Path, typer.Option(help="Folder of the run; created.", metavar="RUN", parser=path)],
     overrides: Overrides = None,
+    config: Annotated[Path | None, typer.Option(help=CONFIG_HELP, metavar="FILE", parser=path)] = None,
+    start: Annotated[
+        Path | None,
+        typer.Option(
+            "--from",
+            help="Whole model folder to go on from: its weights, genes, networks, label scale and split.",
+            metavar="MODEL",
+            parser=path,
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue the run where its last checkpoint stands.")
     ] = False,
@@ -59,9 +69,14 @@ def train(
     start_processes(coordinator, num_processes, process_id)
     check_devices()
     CONSOLE.quiet = coordinator is not None and not is_first()
-    wanted = read_config(config, overrides)
+    if start is not None:
+        wanted = go_on(start, config, overrides)
+    elif config is not None:
+        wanted = read_config(config, overrides)
+    else:
+        raise GiJaxError("give a configuration with --config, or a model folder to go on from with --from")
     if resume:
-        check_files(wanted, config)
+        check_files(wanted, config or start)
     result = train_run(wanted, out, resume=resume, console=CONSOLE)
     if result.stopped_by is not None:
         CONSOLE.print(f"{result.ended}; continue with --resume")

@@ -21,8 +21,11 @@ class CellDatasetConfig:
 
     graphs: tuple[str, ...] = ()  # names of bundled networks or of entries of `data.networks`
     features: tuple[str, ...] = ()  # of bundled tables of gene features or of `data.features`
+    absent: tuple[str, ...] = ()  # of `graphs`: a converted model has weights for them, its data had no edges
 
     def __post_init__(self) -> None:
+        for name in self.absent:
+            one_of("an entry of cell_dataset.absent", name, self.graphs)
         for key, names in (("graphs", self.graphs), ("features", self.features)):
             if twice := [name for name in names if names.count(name) > 1]:
                 raise GiJaxError(f"cell_dataset.{key} names '{twice[0]}' twice; keep one")
@@ -60,8 +63,16 @@ class SplitConfig:
     seed: int = 0
     folds: int | None = None  # k-fold instead of fractions
     fold: int = 0
+    files: Mapping[str, str] = field(
+        default_factory=dict
+    )  # train, val, test: lists of genotypes, instead of a draw
 
     def __post_init__(self) -> None:
+        if self.files and set(self.files) != {"train", "val", "test"}:
+            raise GiJaxError(
+                f"data.split.files names {', '.join(self.files)}, expected one file for each of train, "
+                f"val and test"
+            )
         one_of("data.split.kind", self.kind, SPLIT_KINDS)
         if not are_fractions(self.fractions):
             raise GiJaxError(
@@ -81,6 +92,10 @@ class DataConfig:
     networks: Mapping[str, NetworkFileConfig] = field(default_factory=dict)  # the user's own, by name
     features: Mapping[str, FeatureFileConfig] = field(default_factory=dict)  # the user's own, by name
     genotypes: tuple[str, ...] = ()  # bundled studies and genotype files
+    additional_training: tuple[str, ...] = ()  # other studies, to learn from but not to be split
+    # A whole model folder: genes and networks are its own, and so is what `inherit` names.
+    model_folder: str | None = None
+    inherit: tuple[str, ...] = ("labels", "split")
     filter: GenotypeFilter = field(default_factory=GenotypeFilter)
     split: SplitConfig = field(default_factory=SplitConfig)
 

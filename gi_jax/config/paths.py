@@ -32,13 +32,27 @@ def with_absolute_paths(config: RunConfig) -> RunConfig:
         for own in (data.networks, data.features)
     )
     genes = None if data.genes is None else _absolute(data.genes)
-    genotypes = tuple(source if _is_name(source) else _absolute(source) for source in data.genotypes)
+    genotypes, additional = (
+        tuple(source if _is_name(source) else _absolute(source) for source in sources)
+        for sources in (data.genotypes, data.additional_training)
+    )
+    folder = None if data.model_folder is None else _absolute(data.model_folder)
+    split = replace(data.split, files={part: _absolute(file) for part, file in data.split.files.items()})
     cache = config.trainer.compilation_cache
     if cache is not None and not (cache.startswith("~") or is_address(cache)):
         cache = _absolute(cache)
     return replace(
         config,
-        data=replace(data, genes=genes, networks=networks, features=features, genotypes=genotypes),
+        data=replace(
+            data,
+            genes=genes,
+            networks=networks,
+            features=features,
+            genotypes=genotypes,
+            additional_training=additional,
+            model_folder=folder,
+            split=split,
+        ),
         model=config.model if start is None else replace(config.model, checkpoint_path=_absolute(start)),
         trainer=replace(config.trainer, compilation_cache=cache),
     )
@@ -97,6 +111,8 @@ def is_address(folder: str) -> bool:
 
 def _files(config: RunConfig, measured: bool) -> Iterator[tuple[str, str]]:
     data = config.data
+    if data.model_folder is not None:
+        yield "data.model_folder", data.model_folder
     for name, source in data.networks.items():
         if name in config.cell_dataset.graphs:
             yield f"data.networks.{name}.path", source.path
@@ -106,9 +122,12 @@ def _files(config: RunConfig, measured: bool) -> Iterator[tuple[str, str]]:
                 yield f"data.features.{name}.path", source.path
         if data.genes is not None:
             yield "data.genes", data.genes
-        for number, source in enumerate(data.genotypes):
-            if not _is_name(source):
-                yield f"data.genotypes[{number}]", source
+        for part, file in data.split.files.items():
+            yield f"data.split.files.{part}", file
+        for key in ("genotypes", "additional_training"):
+            for number, source in enumerate(getattr(data, key)):
+                if not _is_name(source):
+                    yield f"data.{key}[{number}]", source
 
 
 def _absolute(path: str) -> str:

@@ -9,6 +9,7 @@ from gi_jax.config.data import CellDatasetConfig, DataConfig, DataModuleConfig, 
 from gi_jax.config.model import ModelOptions
 from gi_jax.config.task import RegressionTaskConfig
 from gi_jax.errors import GiJaxError
+from gi_jax.models.closed_form.options import PairKernelOptions
 from gi_jax.models.neural.options import PRECISIONS, ModelConfig
 from gi_jax.ops.names import AGGREGATION_BACKENDS
 
@@ -91,7 +92,17 @@ class RunConfig:
         if self.cell_dataset.features and not self.model.uses_features:
             raise GiJaxError(
                 f"cell_dataset.features names '{self.cell_dataset.features[0]}', but a model of kind "
-                f"{self.model.kind} uses no gene features; leave the list empty, or set kind: pair_kernel"
+                f"{self.model.kind} uses no gene features; leave the list empty, set kind: pair_kernel, or "
+                "gene_embedding: features"
+            )
+        if (
+            isinstance(self.model, PairKernelOptions)
+            and self.model.studies == "apart"
+            and not self.transforms.labels.per_study
+        ):
+            raise GiJaxError(
+                "model.studies is 'apart', which takes labels on a scale of each study's own; set "
+                "transforms.forward_transform.normalization.gene_interaction.per_study: true"
             )
         if self.regression_task.frozen and self.model.checkpoint_path is None:
             raise GiJaxError(

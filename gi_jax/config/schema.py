@@ -48,8 +48,8 @@ def build(cls: type, values: Any, path: str, root: type, unused: list[str]) -> A
 
 
 def _convert(hint: Any, value: Any, path: str, root: type, unused: list[str]) -> Any:
-    if value is None:
-        return None
+    if value is None or hint is Any:
+        return value
     if get_origin(hint) in (Union, UnionType):
         options = [option for option in get_args(hint) if option is not type(None)]
         if len(options) > 1 and all(map(is_dataclass, options)):
@@ -137,6 +137,32 @@ def _keys(cls: type, path: str = "") -> Iterator[str]:
         for option in (hint, *get_args(hint)):
             if isinstance(option, type) and is_dataclass(option) and get_origin(hint) is not Mapping:
                 yield from _keys(option, dotted)
+
+
+def foreign_keys(values: Mapping[str, Any], root: type) -> list[str]:
+    """Dotted keys that neither the dataclass `root` nor torchcell's list of unused keys has.
+
+    One that is nearly the name of a key beside it is not among them: `build` then says what was meant.
+    """
+    known, found = set(_keys(root)), []
+
+    def look(section: Mapping[str, Any], path: str) -> None:
+        for key, value in section.items():
+            dotted = f"{path}.{key}" if path else str(key)
+            if key in UNUSED.get(path, ()):
+                continue
+            if dotted in known:
+                if isinstance(value, Mapping) and any(name.startswith(f"{dotted}.") for name in known):
+                    look(value, dotted)
+                continue
+            siblings = [name for name in known if name.rpartition(".")[0] == path]
+            if not difflib.get_close_matches(
+                dotted, siblings, n=1, cutoff=1 - 0.15 * len(str(key)) / len(dotted)
+            ):
+                found.append(dotted)
+
+    look(values, "")
+    return found
 
 
 def _suggestion(dotted: str, root: type) -> str:

@@ -34,6 +34,9 @@ UNUSED: dict[str, tuple[str, ...]] = {
     ),
     "model": (
         "gene_num",
+        "reaction_num",
+        "metabolite_num",
+        "gpr_conv_config",
         "learnable_embedding",
         "prediction_head_config",
         "metabolism_config",
@@ -41,6 +44,14 @@ UNUSED: dict[str, tuple[str, ...]] = {
         "gpr",
         "use_skip_connection",
     ),
+    "model.gene_encoder_config": (
+        "bias",
+        "share_weights",
+        "embedding_type",
+        "max_num_nodes",
+        "learnable_embedding_input_channels",
+    ),
+    "model.gene_encoder_config.graph_aggregation_config": ("activation",),
     "regression_task": (
         "is_weighted_phenotype_loss",
         "method_weights",
@@ -53,6 +64,7 @@ UNUSED: dict[str, tuple[str, ...]] = {
         "accelerator",
         "strategy",
         "num_nodes",
+        "max_steps",
         "overfit_batches",
         "enable_progress_bar",
         "deterministic",

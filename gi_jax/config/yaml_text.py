@@ -24,6 +24,7 @@ _FLOAT = re.compile(
 )
 _NUMBERS = {"tag:yaml.org,2002:int": _INT, "tag:yaml.org,2002:float": _FLOAT}
 _OTHERWISE = {*_NUMBERS, "tag:yaml.org,2002:timestamp"}  # as they are understood elsewhere
+_MOST_VALUES = 100_000  # of a configuration, aliases followed
 _ESCAPED = re.compile(r"(\\*)\$\{")
 
 
@@ -80,7 +81,12 @@ def read_yaml(text: str, overrides: Sequence[str] = ()) -> DictConfig:
       OmegaConfBaseException: a reference cannot be read.
       GiJaxError: the text is a list or a single value.
     """
-    values = yaml.load(text, Loader=_Loader)
+    try:
+        if "*" in text:
+            _check_size(yaml.compose(text, Loader=_Loader))
+        values = yaml.load(text, Loader=_Loader)
+    except RecursionError:
+        raise GiJaxError("is nested too deeply; write it with a few levels of sections") from None
     values = {} if values is None else {values: None} if isinstance(values, str) else values
     if not isinstance(values, dict):
         raise GiJaxError("expected sections with keys, found a list or a single value")
@@ -89,6 +95,22 @@ def read_yaml(text: str, overrides: Sequence[str] = ()) -> DictConfig:
         key, _, value = override.partition("=")
         OmegaConf.update(over, key, yaml.load(value, Loader=_Loader))
     return cast(DictConfig, OmegaConf.merge(OmegaConf.create(values), over))
+
+
+def _check_size(root: yaml.Node | None) -> None:
+    """Refuses a text whose aliases of aliases (`*a`) stand for far more than is written."""
+    sizes: dict[int, int] = {}
+
+    def size(node: yaml.Node) -> int:
+        if id(node) not in sizes:
+            sizes[id(node)] = 0  # of a node within itself
+            inner = node.value if isinstance(node, yaml.SequenceNode | yaml.MappingNode) else ()
+            pairs = (part for entry in inner for part in (entry if isinstance(entry, tuple) else (entry,)))
+            sizes[id(node)] = 1 + sum(map(size, pairs))
+        return sizes[id(node)]
+
+    if root is not None and size(root) > _MOST_VALUES:
+        raise GiJaxError(f"grows to more than {_MOST_VALUES:,} values by its aliases; write it without them")
 
 
 def write_yaml(values: Any) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from functools import cache
 from pathlib import Path
 
@@ -58,6 +59,24 @@ def bundled_features() -> dict[str, str]:
 
 def not_bundled(what: str, name: str, known: tuple[str, ...], remedy: str) -> GiJaxError:
     """The error for a name that is neither bundled nor a file."""
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    guess = f"did you mean `{near[0]}`? " if near else ""
+    near = next((other for other in known if _misspelled(name, other)), None)
+    guess = f"did you mean `{near}`? " if near else ""
     return GiJaxError(f"`{name}` is not a bundled {what}; {guess}bundled are {', '.join(known)}; {remedy}")
+
+
+def _misspelled(name: str, other: str) -> bool:
+    """Whether two names are those of the same data but for a slip of the hand.
+
+    Another source, version, year or kind is other data: taken for one another, they change every number and
+    nothing tells. So the digits must be equal, and of the words all, but that a few letters of one may
+    differ.
+    """
+    words, others = (re.findall(r"\d+|[^\W\d_]+", text.lower()) for text in (name, other))
+    if len(words) != len(others):
+        return False
+    unequal = [pair for pair in zip(words, others, strict=True) if pair[0] != pair[1]]
+    if any(word.isdigit() or own.isdigit() for word, own in unequal):
+        return False
+    return len(unequal) <= 1 and all(
+        difflib.SequenceMatcher(None, word, own).ratio() >= 0.75 for word, own in unequal
+    )

@@ -62,6 +62,14 @@ class CellGraph:
     affected: Array  # [N, ceil(N / 32)] uint32: bit i of row p, deleting p changes row i in some network
     names: tuple[str, ...] = struct.field(pytree_node=False)
     num_genes: int = struct.field(pytree_node=False)
+    features: Array | None = None  # [N, D] what else is known of the genes, for models that look at it
+    # All names that a model has parameters for, in order, where some of these networks are absent.
+    declared: tuple[str, ...] = struct.field(pytree_node=False, default=())
+
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """The networks of a model on this cell: `names`, and those that are absent from it."""
+        return self.declared or self.names
 
     def __getitem__(self, name: str) -> Adjacency:
         return self.networks[self.names.index(name)]

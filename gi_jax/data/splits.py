@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -116,6 +116,36 @@ def split_genotypes(
     position = np.arange(num_units)
     drawn = np.where(position < num_test, TEST, np.where(position < num_val, VAL, TRAIN))
     return _split(table, kind, seed, (of_train, of_val, of_test), units, drawn)
+
+
+def with_additional_training(split: Split, table: GenotypeTable) -> Split:
+    """The split of a longer table: rows beyond those that were split are for training.
+
+    Left out are rows that would give away what is held out: gene sets of validation and test genotypes; of
+    a `query_pair` split any pair of genes of theirs; of the gene-disjoint kinds any gene that they have and
+    no training genotype has.
+
+    Args:
+      split: of the first rows.
+      table: these rows and others, which may be of other studies.
+    """
+    held_out = np.concatenate([split.val, split.test])
+    num_split = len(split.train) + len(held_out) + len(split.left_out)
+    added = np.arange(num_split, len(table))
+    given_away = np.isin(table.set_ids[added], table.set_ids[held_out])
+    if split.kind == "query_pair":
+        pairs = gene_pairs(table.genes, table.num_genes)
+        held = pairs[held_out]
+        given_away |= np.isin(pairs[added], held[held >= 0]).any(axis=1)
+    if split.kind.startswith("gene_disjoint"):
+        new = np.setdiff1d(table.genes[held_out], table.genes[split.train])
+        given_away |= (np.isin(table.genes[added], new) & (table.genes[added] < table.num_genes)).any(axis=1)
+    return replace(
+        split,
+        train=np.concatenate([split.train, added[~given_away]]),
+        left_out=np.concatenate([split.left_out, added[given_away]]),
+        fingerprint=table.fingerprint,
+    )
 
 
 def k_fold_splits(table: GenotypeTable, kind: str, *, seed: int, folds: int) -> list[Split]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import jax
@@ -58,6 +58,15 @@ class LabelTransform:
                 f"{', '.join(self.studies)}; name one of these as the study, or train with it"
             )
         return np.array([self.studies.index(name) for name in studies], np.int32)
+
+    def with_own_studies(self, table: GenotypeTable) -> GenotypeTable:
+        """The table with studies numbered as here.
+
+        Raises:
+          GiJaxError: the transform was not fitted to one of the studies.
+        """
+        codes = self.study_codes(table.studies)[table.study]
+        return replace(table, study=codes, studies=self.studies or ("all",))
 
     def to_dict(self) -> dict:
         """Plain lists and strings; numbers survive JSON exactly."""

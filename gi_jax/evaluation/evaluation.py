@@ -81,8 +81,8 @@ def fit_to_labels(names: Sequence[str], experiment: Experiment) -> dict[str, Fit
 
 def baseline_scores(baseline: FittedModel, experiment: Experiment, table: GenotypeTable) -> np.ndarray:
     """Scores `[M]` that a baseline fitted to labels predicts, each on the scale of its study."""
-    codes = experiment.transform.study_codes(table.studies)[table.study]
-    return experiment.transform.inverse(baseline.predict(table).members[0], codes)
+    table = experiment.transform.with_own_studies(table)
+    return experiment.transform.inverse(baseline.predict(table).members[0], table.study)
 
 
 def print_evaluation(evaluation: Evaluation, what: str, console: Console) -> None:

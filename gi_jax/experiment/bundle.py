@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,30 +16,40 @@ from safetensors.numpy import save_file
 from gi_jax.config import RunConfig, load_config, to_yaml
 from gi_jax.config.schema import plain
 from gi_jax.data.gene_list import GeneList, gene_list_text, load_gene_list
+from gi_jax.data.networks import CellGraph
 from gi_jax.data.transforms import LabelTransform
 from gi_jax.errors import GiJaxError
 from gi_jax.experiment.confidence import Confidence, read_confidence, write_confidence
-from gi_jax.files import PlainPath, read_text, replacing_together, write_text
+from gi_jax.experiment.guard import check_names_nothing_outside, check_plain_files
+from gi_jax.experiment.labels import LABELS, read_json, read_transform
+from gi_jax.experiment.stored_cell import (
+    FORMAT,
+    GENES,
+    network_fingerprints,
+    read_cell,
+    read_format,
+    write_cell,
+)
+from gi_jax.files import PlainPath, replacing_together, write_text
+from gi_jax.models.neural.fixed import take_member
 from gi_jax.models.registry import KINDS
 from gi_jax.models.weights import read_best
-from gi_jax.ops.trees import take
 
-CONFIG, GENES, LABELS, NETWORKS, WEIGHTS = (
+CONFIG, NETWORKS, WEIGHTS, CARD = (
     "config.yaml",
-    "genes.txt",
-    "labels.json",
     "networks.json",
     "model.safetensors",
+    "README.md",
 )
 _EXPECTED = "a run folder that a training wrote, or a model folder"
 
 
 @dataclass(frozen=True)
 class ModelBundle:
-    """All that predicting takes, except the networks' edges, which `networks` identifies.
+    """All that predicting takes; the networks' edges too, if it is whole, and else what identifies them.
 
-    The variables are what the model's `arrays` gave; of an ensemble they have a leading axis, one entry
-    per member.
+    The variables are what the model's `arrays` gave; of an ensemble those of its members have a leading
+    axis, one entry per member.
     """
 
     config: RunConfig
@@ -47,6 +58,11 @@ class ModelBundle:
     networks: dict[str, str]  # name -> SHA-256, see `network_fingerprints`; empty if not recorded
     variables: dict[str, Any]
     confidence: Confidence | None = None  # of a model with standard deviations
+    graph: CellGraph | None = None  # of a whole one
+    parts: Mapping[str, np.ndarray] = field(
+        default_factory=dict
+    )  # genotypes of train, val, test: see `StoredCell`
+    card: str = ""  # README.md, of a whole one
 
     def member(self, index: int) -> ModelBundle:
         """One member of an ensemble as a model of its own.
@@ -60,7 +76,7 @@ class ModelBundle:
         if count == 1:
             return self
         config = replace(self.config, ensemble=1, seed=self.config.seed + index)
-        return replace(self, config=config, variables=take(self.variables, index), confidence=None)
+        return replace(self, config=config, variables=take_member(self.variables, index), confidence=None)
 
 
 def write_description(
@@ -79,7 +95,8 @@ def save_bundle(bundle: ModelBundle, folder: str | Path) -> None:
     and the model section of the configuration.
 
     Arrays are named by their path, such as `params.gene_embedding`. A model that was in the folder
-    before stays there until the new one is whole.
+    before stays there until the new one is whole. A bundle with its graph makes a whole folder, with
+    networks, the genotypes of every part, the number of the format and a card.
 
     Raises:
       GiJaxError: the weights cannot be written.
@@ -97,6 +114,9 @@ def save_bundle(bundle: ModelBundle, folder: str | Path) -> None:
         write_description(new, bundle.config, bundle.genes, bundle.transform, bundle.networks)
         if bundle.confidence is not None:
             write_confidence(bundle.confidence, new)
+        if bundle.graph is not None:
+            write_cell(new, bundle.graph, bundle.parts, bundle.genes.fingerprint)
+            write_text(new / CARD, bundle.card)
         passable = PlainPath(new)
         try:
             save_file(arrays, passable.path / WEIGHTS, metadata=metadata)
@@ -117,9 +137,14 @@ def load_bundle(folder: str | Path) -> ModelBundle:
         raise GiJaxError(f"{folder}: no such folder; expected {_EXPECTED}")
     if not (folder / CONFIG).exists():
         raise GiJaxError(f"{folder}: holds no {CONFIG}; expected {_EXPECTED}")
+    about = read_format(folder)
+    if about["format"] >= FORMAT:
+        check_plain_files(folder)
     config = load_config(folder / CONFIG).config
+    if about["format"] >= FORMAT:
+        check_names_nothing_outside(config, folder / CONFIG)
     genes = load_gene_list(folder / GENES)
-    transform = _read_transform(folder / LABELS)
+    transform = read_transform(folder)
     if (folder / WEIGHTS).exists():
         source, (variables, fingerprint, model) = folder / WEIGHTS, _read_safetensors(folder)
     else:
@@ -133,7 +158,18 @@ def load_bundle(folder: str | Path) -> ModelBundle:
         )
     KINDS[config.model.kind].check(variables, str(source))
     networks, confidence = _read_networks(folder / NETWORKS), read_confidence(folder)
-    return ModelBundle(config, genes, transform, networks, variables, confidence)
+    bundle = ModelBundle(config, genes, transform, networks, variables, confidence)
+    if about["format"] < FORMAT:
+        return bundle
+    cell = read_cell(folder, config.cell_dataset.graphs, genes.fingerprint, len(genes))
+    found = network_fingerprints(cell.graph)
+    if found != networks:
+        changed = next(name for name in found | networks if found.get(name) != networks.get(name))
+        raise GiJaxError(
+            f"{folder}: the edges of `{changed}` are not those that {NETWORKS} says; restore the folder "
+            f"from a copy"
+        )
+    return replace(bundle, graph=cell.graph, parts=cell.parts)
 
 
 def _check_same_model(path: Path, config: RunConfig, trained: dict[str, Any]) -> None:
@@ -150,40 +186,14 @@ def _check_same_model(path: Path, config: RunConfig, trained: dict[str, Any]) ->
             )
 
 
-def _read_transform(path: Path) -> LabelTransform:
-    try:
-        return LabelTransform.from_dict(_read_json(path))
-    except GiJaxError as error:
-        if str(error).startswith(str(path)):
-            raise
-        raise GiJaxError(f"{path}: {error}; restore it from a copy of the folder") from None
-
-
 def _read_networks(path: Path) -> dict[str, str]:
-    networks = _read_json(path)
+    networks = read_json(path)
     if not all(isinstance(digest, str) for digest in networks.values()):
         raise GiJaxError(
             f"{path}: holds something else than a SHA-256 for each network; restore it from a copy of the "
             "folder"
         )
     return networks
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        values = json.loads(read_text(path))
-    except FileNotFoundError:
-        raise GiJaxError(f"{path}: is missing; restore it from a copy of the folder") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise GiJaxError(
-            f"{path}: is no readable JSON ({error}); restore it from a copy of the folder"
-        ) from None
-    if not isinstance(values, dict):
-        raise GiJaxError(
-            f"{path}: is no JSON object, its content is a {type(values).__name__}; restore it from a copy of "
-            "the folder"
-        )
-    return values
 
 
 def _read_safetensors(folder: Path) -> tuple[dict[str, Any], str, dict[str, Any]]:
@@ -196,6 +206,6 @@ def _read_safetensors(folder: Path) -> tuple[dict[str, Any], str, dict[str, Any]
         model = json.loads(notes.get("model", "{}"))  # earlier versions did not note it
         return unflatten_dict(arrays, sep="."), notes.get("genes_sha256", ""), model
     # A dtype that NumPy does not have is an AttributeError or a TypeError.
-    except (OSError, SafetensorError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, SafetensorError, ValueError, TypeError, AttributeError, RecursionError) as error:
         reason = str(error).replace(str(passable.path), str(folder))
         raise GiJaxError(f"{path}: cannot be read ({reason}); restore it from a copy of the folder") from None

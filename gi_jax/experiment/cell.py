@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 
@@ -11,15 +14,18 @@ from gi_jax.data.bundled import bundled_gene_list
 from gi_jax.data.formats.feature_files import FeatureSource, GeneFeatures, load_features
 from gi_jax.data.formats.network_files import NetworkSource, load_networks
 from gi_jax.data.gene_list import GeneList, load_gene_list
-from gi_jax.data.load_report import LoadReport
+from gi_jax.data.load_report import LoadReport, SourceReport
 from gi_jax.data.networks import CellGraph
 from gi_jax.errors import GiJaxError
+from gi_jax.experiment.stored_cell import GENES, read_cell
 from gi_jax.ops.backends import with_measured_backends
 from gi_jax.ops.spmm import with_backend
 
 
 def load_genes(config: DataConfig) -> GeneList:
     """The gene list that a configuration names, or the bundled yeast genes."""
+    if config.model_folder is not None:
+        return load_gene_list(Path(config.model_folder) / GENES)
     return bundled_gene_list() if config.genes is None else load_gene_list(config.genes)
 
 
@@ -33,13 +39,32 @@ def load_graph(config: RunConfig, genes: GeneList) -> tuple[CellGraph, LoadRepor
         raise GiJaxError(
             "cell_dataset.graphs names no gene network; name at least one, or set model.num_layers to 0"
         )
+    names, absent = config.cell_dataset.graphs, config.cell_dataset.absent
+    if config.data.model_folder is not None:
+        folder = Path(config.data.model_folder)
+        graph = read_cell(folder, names, genes.fingerprint, len(genes)).graph
+        report = LoadReport(
+            tuple(
+                SourceReport(f"{name} of {folder}", "edges", network.num_edges, network.num_edges)
+                for name, network in zip(graph.names, graph.networks, strict=True)
+            )
+        )
+        return ready(graph, config), report
     own = config.data.networks
     sources = [
         NetworkSource(name, own[name].path, own[name].directed) if name in own else name
-        for name in config.cell_dataset.graphs
+        for name in names
+        if name not in absent
     ]
     graph, report = load_networks(genes, sources)
-    return jax.device_put(_choose_backends(graph, config)), report
+    if absent:
+        graph = replace(graph, declared=names)
+    return ready(graph, config), report
+
+
+def ready(graph: CellGraph, config: RunConfig) -> CellGraph:
+    """Networks on the device, with the backends of a configuration."""
+    return jax.device_put(_choose_backends(graph, config))
 
 
 def load_gene_features(config: RunConfig, genes: GeneList) -> tuple[tuple[GeneFeatures, ...], LoadReport]:
@@ -67,8 +92,3 @@ def _choose_backends(graph: CellGraph, config: RunConfig) -> CellGraph:
         jnp.bfloat16 if trainer.precision == "bf16" else jnp.float32,
         None if folder is None else folder / "aggregation_backends.json",
     )
-
-
-def network_fingerprints(graph: CellGraph) -> dict[str, str]:
-    """SHA-256 of every network's edges, by name: equal exactly for equal networks over equal gene ids."""
-    return {name: network.fingerprint for name, network in zip(graph.names, graph.networks, strict=True)}

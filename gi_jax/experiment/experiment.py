@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,15 +12,19 @@ import numpy as np
 from gi_jax.config import RunConfig
 from gi_jax.config.schema import plain
 from gi_jax.data.formats.feature_files import GeneFeatures
-from gi_jax.data.formats.genotype_files import load_genotypes
+from gi_jax.data.formats.genotype_files import load_genotypes, load_query_genotypes
 from gi_jax.data.gene_list import GeneList
-from gi_jax.data.genotype_table import GenotypeTable
+from gi_jax.data.genotype_table import GenotypeTable, joined
+from gi_jax.data.given_split import given_split
 from gi_jax.data.leaks import check_no_leak
 from gi_jax.data.load_report import LoadReport
 from gi_jax.data.networks import CellGraph
-from gi_jax.data.splits import Split, k_fold_splits, split_genotypes
+from gi_jax.data.splits import Split, k_fold_splits, split_genotypes, with_additional_training
 from gi_jax.data.transforms import LabelTransform, fit_label_transform
-from gi_jax.experiment.cell import load_gene_features, load_genes, load_graph, network_fingerprints
+from gi_jax.errors import GiJaxError
+from gi_jax.experiment.cell import load_gene_features, load_genes, load_graph
+from gi_jax.experiment.labels import read_transform
+from gi_jax.experiment.stored_cell import network_fingerprints, read_cell
 from gi_jax.models.model import Cell, Labelled
 
 
@@ -101,16 +106,41 @@ def load_experiment(config: RunConfig, split: Split | None = None) -> Experiment
     graph, network_report = load_graph(config, genes)
     features, feature_report = load_gene_features(config, genes)
     table, genotype_report = load_genotypes(genes, config.data.genotypes, keep=config.data.filter)
-    split = _draw(config, table) if split is None else split
+    drawn = _draw(config, table, genes) if split is None else split
+    if config.data.additional_training:
+        others, of_others = load_genotypes(genes, config.data.additional_training, keep=config.data.filter)
+        _check_named_once(table, others)
+        table, genotype_report = joined([table, others]), genotype_report + of_others
+        drawn = with_additional_training(drawn, table) if split is None else split
+    split = drawn
     check_no_leak(split, table)
     labels = config.transforms.labels
-    transform = fit_label_transform(labels.strategy, table, split.train, per_study=labels.per_study)
+    if config.data.model_folder is not None and "labels" in config.data.inherit:
+        transform = read_transform(Path(config.data.model_folder))
+    else:
+        transform = fit_label_transform(labels.strategy, table, split.train, per_study=labels.per_study)
     report = network_report + feature_report + genotype_report
     return Experiment(config, genes, graph, features, table, split, transform, report)
 
 
-def _draw(config: RunConfig, table: GenotypeTable) -> Split:
+def _check_named_once(table: GenotypeTable, others: GenotypeTable) -> None:
+    if shared := [study for study in others.studies if study in table.studies]:
+        raise GiJaxError(
+            f"the study '{shared[0]}' is in data.genotypes and in data.additional_training; name it in one "
+            "place"
+        )
+
+
+def _draw(config: RunConfig, table: GenotypeTable, genes: GeneList) -> Split:
     s = config.data.split
+    if s.files:
+        listed = {part: load_query_genotypes(genes, file)[0].genes for part, file in s.files.items()}
+        return given_split(table, listed, "data.split.files")
+    if config.data.model_folder is not None and "split" in config.data.inherit:
+        folder = Path(config.data.model_folder)
+        parts = read_cell(folder, config.cell_dataset.graphs, genes.fingerprint, len(genes)).parts
+        if parts:
+            return given_split(table, parts, str(folder))
     if s.folds is not None:
         return k_fold_splits(table, s.kind, seed=s.seed, folds=s.folds)[s.fold]
     return split_genotypes(table, s.kind, seed=s.seed, fractions=s.fractions)

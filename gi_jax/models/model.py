@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+from jax import Array
 
 from gi_jax.data.formats.feature_files import GeneFeatures
 from gi_jax.data.gene_list import GeneList
@@ -99,6 +100,25 @@ class FittedModel(Protocol):
 
     def predict(self, table: GenotypeTable) -> Prediction:
         """Labels of M genotypes; their scores are not looked at."""
+        ...
+
+    def of_study(self, code: int) -> FittedModel:
+        """The model as it predicts one study; itself where a label means the same in every study.
+
+        Args:
+          code: position among the studies of the training genotypes.
+        """
+        ...
+
+    def program(self, genes: Array) -> Array:
+        """Labels `[B]` of genotypes `[B, S]`, to be traced by JAX; the mean over members.
+
+        Args:
+          genes: int32, increasing gene ids in every row, then N; B may be a dimension of unknown size.
+
+        Raises:
+          GiJaxError: the model cannot be written as a program of arrays.
+        """
         ...
 
     def member(self, index: int) -> FittedModel:

@@ -12,6 +12,7 @@ from flax.traverse_util import flatten_dict
 from jax import Array
 
 from gi_jax.errors import GiJaxError
+from gi_jax.models.weights import FIXED
 
 _ADVICE = "restore the weights from a copy or train again"
 
@@ -24,7 +25,8 @@ def check_weights(variables: Mapping[str, Any], whose: str) -> None:
     """
     if not isinstance(variables.get("params"), Mapping):
         raise GiJaxError(f"{whose}: holds no weights under `params`; {_ADVICE}")
-    for name, array in cast(dict[str, Array], flatten_dict(variables, sep=".")).items():
+    weights = {name: tree for name, tree in variables.items() if name != FIXED}  # which may hold gene numbers
+    for name, array in cast(dict[str, Array], flatten_dict(weights, sep=".")).items():
         if not jnp.issubdtype(array.dtype, jnp.floating):
             raise GiJaxError(
                 f"{whose}: the array {name} is of {array.dtype}, expected floating-point numbers; {_ADVICE}"

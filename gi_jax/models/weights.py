@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ from gi_jax.files import PlainPath
 from gi_jax.numbers import plain_integer
 
 RECORD = "record"  # the JSON beside the arrays; holds their digest under "sha256"
+FIXED = "fixed"  # arrays of a model that no step of a training changes
 FORMATS = "arrays"  # in the record: dtype and shape of every array, by its place in the tree
 
 
@@ -116,7 +118,23 @@ def write_arrays(folder: ArrayFolder, step: int, name: str, tree: Any, record: d
     # and would want the same devices to restore them.
     tree = jax.tree.map(np.asarray, tree)
     record = record | {"sha256": digest(tree), FORMATS: formats(tree)}
-    folder.save(step, **{name: ocp.args.StandardSave(tree), RECORD: ocp.args.JsonSave(record)})
+    filled = jax.tree.map(_placeholder, tree)
+    folder.save(step, **{name: ocp.args.StandardSave(filled), RECORD: ocp.args.JsonSave(record)})
+
+
+def _placeholder(array: np.ndarray) -> np.ndarray:
+    """What is written of an array: one zero for an array without entries, which Orbax refuses."""
+    return array if array.size else np.zeros(1, array.dtype)
+
+
+def _emptied(tree: Any, shapes: dict[str, list[Any]]) -> Any:
+    """The arrays as they were before `_placeholder`, by the formats that were recorded."""
+
+    def one(path: tuple, array: Any) -> Any:
+        _, shape = shapes.get(jax.tree_util.keystr(path), ("", [1]))
+        return array if math.prod(shape) else np.zeros(shape, array.dtype)
+
+    return jax.tree_util.tree_map_with_path(one, tree)
 
 
 def read_arrays(
@@ -136,8 +154,9 @@ def read_arrays(
         path, wanted = folder.folder / str(step), formats(template)
         _check_width(path, folder.dtypes(step, name), {dtype for dtype, _ in wanted.values()})
         _check_formats(path, record.get(FORMATS, wanted), wanted)  # earlier versions did not record it
+        template = jax.tree.map(_placeholder, template)
     how = ocp.args.StandardRestore() if template is None else ocp.args.StandardRestore(template)
-    tree = folder.restore(step, name, how)
+    tree = _emptied(folder.restore(step, name, how), record.get(FORMATS, {}))
     if digest(tree) != record["sha256"]:
         raise ValueError("the arrays differ from those that were saved")
     return tree, record
@@ -152,12 +171,53 @@ def read_record(folder: ArrayFolder, step: int) -> dict[str, Any]:
 
 
 def read_best(run: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The best weights of a run folder, as NumPy arrays, and their record.
+    """The best weights of a run folder, as NumPy arrays, with what is fixed beside them, and their record.
 
     Raises:
       GiJaxError: there are none yet, or they are damaged.
     """
-    return _of_best(run, lambda folder, step: read_arrays(folder, step, "variables"))
+    variables, record = _of_best(run, lambda folder, step: read_arrays(folder, step, "variables"))
+    fixed = read_fixed(run, FIXED)
+    return (variables | {FIXED: fixed} if fixed else variables), record
+
+
+def write_fixed(run: Path, name: str, tree: Any) -> None:
+    """Keeps arrays in a run folder that its training does not change; nothing if there are none.
+
+    Raises:
+      GiJaxError: they could not be written.
+    """
+    if not tree:
+        return
+    path = run / "checkpoints" / name
+    shutil.rmtree(path, ignore_errors=True)
+    folder = ArrayFolder(path)
+    try:
+        write_arrays(folder, 0, "arrays", tree, {})
+    except Exception as error:  # a full disk surfaces as OSError, ValueError or TensorStore's own
+        raise GiJaxError(
+            f"{path}: cannot be written ({folder.reason(error)}); make room or mend the folder, then "
+            "continue with --resume"
+        ) from error
+
+
+def read_fixed(run: Path, name: str) -> Any:
+    """What `write_fixed` kept, as NumPy arrays; None if that was nothing, or was not finished.
+
+    Raises:
+      GiJaxError: the arrays are damaged.
+    """
+    path = run / "checkpoints" / name
+    folder = ArrayFolder(path) if path.is_dir() else None
+    if folder is None or folder.newest() is None:
+        return None
+    try:
+        return read_arrays(folder, 0, "arrays")[0]
+    except Exception as error:  # as for the weights
+        raise GiJaxError(
+            f"{path}: the arrays are damaged ({folder.reason(error)}); restore the folder from a copy or "
+            "train again"
+        ) from None
 
 
 def read_best_record(run: Path) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from jax.ad_checkpoint import checkpoint_name
 from gi_jax.data.networks import Adjacency, CellGraph
 from gi_jax.nn.gatv2 import GATv2, GATv2Parameters, gatv2
 from gi_jax.nn.gin import GIN, GINParameters, gin_aggregate, gin_aggregate_shared
-from gi_jax.nn.graph_aggregation import CrossAttention, PairwiseInteraction
+from gi_jax.nn.graph_aggregation import CrossAttention, PairMixture, PairwiseInteraction
 from gi_jax.nn.mlp import ACTIVATIONS, DropoutKeys, drop_rows
 from gi_jax.nn.network_loop import AGGREGATED, Branch, NetworkOutputs, one_at_a_time
 from gi_jax.nn.norms import Norm, NormParameters, normalise
@@ -39,6 +39,7 @@ class EncoderLayer(nn.Module):
     dropout: float
     encoder: GeneEncoderConfig
     remat: bool  # recompute each network's branch in the backward pass
+    inner_activation: str = ""  # inside the convolutions and aggregations, `activation` if empty
 
     @nn.compact
     def __call__(
@@ -159,7 +160,8 @@ class EncoderLayer(nn.Module):
         self, branch: Branch, received: NodeStates, select: RowSelection
     ) -> tuple[NodeStates, Moments | None]:
         """The rest of a network's branch: the convolution's own layers, norm, activation, dropout."""
-        x = branch.convolution.after_messages(received, self.activation, self.dropout, branch.keys[:-1])
+        inner = self.inner_activation or self.activation
+        x = branch.convolution.after_messages(received, inner, self.dropout, branch.keys[:-1])
         x, moments = normalise(self.norm, branch.norm, x, select)
         return drop_rows(x.map(ACTIVATIONS[self.activation]), self.dropout, branch.keys[-1]), moments
 
@@ -176,6 +178,8 @@ class EncoderLayer(nn.Module):
         if method == "cross_attention":
             kind = nn.remat(CrossAttention, static_argnums=(2, 3)) if self.remat else CrossAttention
             aggregate = kind(len(self.graph_names), self.channels, config.num_heads, rate, name="aggregator")
+        elif method == "pair_mixture":
+            aggregate = PairMixture(len(self.graph_names), self.channels, rate, name="aggregator")
         else:
             aggregate = PairwiseInteraction(
                 len(self.graph_names),

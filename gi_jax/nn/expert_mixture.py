@@ -23,7 +23,7 @@ class Experts(NamedTuple):
     first: tuple[Array, ...]
     first_bias: Array  # [P, K]
     middle: tuple[Linear, ...]  # [P, K, K]
-    value: Linear  # [P, K, H]: `o_p = hidden_p W + b`
+    value: Linear | None  # [P, K, H]: `o_p = hidden_p W + b`; None: hidden_p itself, K = H
     score: Linear  # [P, K, J]: the scorer's hidden layer
     score_out: Linear  # [P, J, 1]: `logit_p = act(score(hidden_p)) . v + c`
 
@@ -76,7 +76,7 @@ def mix_experts(
         logit = logit.astype(wide)
         higher = jnp.maximum(top, logit)
         shrink, weight = jnp.exp(top - higher), jnp.exp(logit - higher)  # [R]
-        value = expert.value(hidden).astype(wide)
+        value = (hidden if expert.value is None else expert.value(hidden)).astype(wide)
         mixed = shrink[:, None] * mixed + weight[:, None] * value
         return (higher, shrink * total + weight, mixed), logit
 
@@ -123,14 +123,19 @@ def _backward(
             expert,
             inputs,
         )
-        of_hidden = cotangent @ expert.value.kernel.T  # [R, K], of o_p through its kernel
-        aligned = (of_hidden * hidden).sum(axis=1) + cotangent @ expert.value.bias  # [R], <cotangent, o_p>
+        # [R, K], of o_p through its kernel, and [R], <cotangent, o_p>
+        of_hidden = cotangent if expert.value is None else cotangent @ expert.value.kernel.T
+        aligned = (of_hidden * hidden).sum(axis=1)
+        if expert.value is not None:
+            aligned += cotangent @ expert.value.bias
         dlogit = weight * (aligned + of_weight - held)
         dexpert, dinputs = pull((weight[:, None] * of_hidden, dlogit))
-        value = Linear((weight[:, None] * hidden).T @ cotangent, weight @ cotangent)
+        if expert.value is not None:
+            value = Linear((weight[:, None] * hidden).T @ cotangent, weight @ cotangent)
+            dexpert = dexpert._replace(value=value)
         for i, d in zip(own, dinputs, strict=True):
             dx = dx.at[i].add(d.astype(dx.dtype))
-        return dx, dexpert._replace(value=value)
+        return dx, dexpert
 
     dx, dgroups, start = jnp.zeros(x.shape, accumulator(x.dtype)), [], 0
     for numbered, group in zip(_per_expert(reads, groups), groups, strict=True):

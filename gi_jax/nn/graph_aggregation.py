@@ -109,6 +109,71 @@ class PairwiseInteraction(nn.Module):
         return mixed.reshape(x.shape[1:]), weights.reshape(*x.shape[1:-1], -1)
 
 
+class PairMixture(nn.Module):
+    """A softmax mixture of one MLP per pair of networks (g1 <= g2), and of nothing else.
+
+    `value_p = MLP_p([x_g1, x_g2])`, two layers of width H, relu and dropout behind both; weights = softmax of
+    `Linear(relu(Linear(value_p)))`, H // 4 wide. It is what torchcell's eager class calls pairwise
+    interaction.
+    """
+
+    num_networks: int
+    channels: int
+    dropout: float
+
+    @nn.compact
+    def __call__(self, x: Array, present: tuple[int, ...], train: bool) -> tuple[Array, Array]:
+        """Args: x `[G, ..., H]` over the present networks. Returns `[..., H]` and weights `[..., P]`."""
+        h, k = self.channels, self.channels // 4
+        keys = DropoutKeys(self, self.dropout, train)
+        first_all, second_all = np.triu_indices(self.num_networks)
+        layers = [
+            LinearParameters(width, h, (len(first_all),), name=f"pair_{i}")()
+            for i, width in enumerate((2 * h, h))
+        ]
+        scorer = [
+            LinearParameters(h, k, name="scorer_0")(),
+            LinearParameters(k, 1, name="scorer_1")(),
+        ]
+        chosen = np.flatnonzero(np.isin(first_all, present) & np.isin(second_all, present))
+        layers = jax.tree.map(lambda a: a.astype(x.dtype), take(layers, chosen))
+        scorer = jax.tree.map(lambda a: a.astype(x.dtype), scorer)
+        first, second = np.triu_indices(len(present))
+        same, cross = np.flatnonzero(first == second), np.flatnonzero(first != second)
+        groups = []
+        for part in (same, cross):
+            (inner, outer), copies = take(layers, part), len(part)
+            w_a, w_b = jnp.split(inner.kernel.swapaxes(1, 2), 2, axis=2)  # [P, H, H]
+            score, score_out = (
+                jax.tree.map(lambda a: jnp.broadcast_to(a, (copies, *a.shape)), layer)  # noqa: B023
+                for layer in scorer
+            )
+            inputs = (w_a + w_b,) if part is same else (w_a, w_b)
+            assert inner.bias is not None, "every layer of a pair has a bias"
+            groups.append(Experts(inputs, inner.bias, (outer,), None, score, score_out))
+        reads = (
+            tuple((int(g),) for g in first[same]),
+            tuple((int(a), int(b)) for a, b in zip(first[cross], second[cross], strict=True)),
+        )
+        rows = x.reshape(x.shape[0], -1, h)  # [G, R, H]
+        nothing, never = jnp.zeros_like(rows[0]), jnp.full(rows.shape[1], -jnp.inf, rows.dtype)
+        mixed, weights = cast(
+            tuple[Array, Array],
+            mix_experts(
+                ExpertSettings("relu", self.dropout, linear=False),
+                reads,
+                rows,
+                tuple(groups),
+                nothing,
+                never,
+                (keys(), keys()),
+            ),
+        )
+        order = np.argsort(np.concatenate([same, cross]))
+        weights = weights[order].T  # [R, P], pairs in the order of the parameters
+        return mixed.reshape(x.shape[1:]), weights.reshape(*x.shape[1:-1], -1)
+
+
 def _experts(layers: list[Linear], score_hidden: Linear, score_out: Linear, *, with_itself: bool) -> Experts:
     """The pairs' MLPs and the scorer, whose first layer is merged with the last of each MLP."""
     num_pairs, _, h = layers[-1].kernel.shape

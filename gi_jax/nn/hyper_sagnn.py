@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -9,7 +10,14 @@ from flax import linen as nn
 from jax import Array
 
 from gi_jax.nn.mlp import ACTIVATIONS, DropoutKeys, LinearParameters, dropout
-from gi_jax.ops.set_attention import SetPairs, pair_attention, set_mean, set_pairs
+from gi_jax.ops.set_attention import (
+    OneSet,
+    SetPairs,
+    one_set_attention,
+    pair_attention,
+    set_mean,
+    set_pairs,
+)
 
 
 class LocalOutput(NamedTuple):
@@ -32,11 +40,12 @@ class ReZeroAttention(nn.Module):
     beta_init: float = 0.01
     skip_alone: bool = True
     initial: str = "kaiming"
+    dropout: float = 0.0  # of the attention weights and of what comes out
 
     @nn.compact
-    def __call__(self, x: Array, pairs: SetPairs, attends: Array) -> Array:
+    def __call__(self, x: Array, pairs: SetPairs | OneSet, attends: Array, train: bool = False) -> Array:
         """Args: x `[B * S, H]`; attends `[B * S, 1]` bool, the genotype has two genes or more."""
-        width = self.channels // self.num_heads
+        width, keys = self.channels // self.num_heads, DropoutKeys(self, self.dropout, train)
         query, key, value = (
             LinearParameters(self.channels, self.channels, initial=self.initial, name=name)()(x).reshape(
                 -1, self.num_heads, width
@@ -45,7 +54,12 @@ class ReZeroAttention(nn.Module):
         )  # [B * S, A, H / A]
         out = LinearParameters(self.channels, self.channels, initial=self.initial, name="out")()
         beta = self.param("beta", nn.initializers.constant(self.beta_init), (1,))
-        attended = out(pair_attention(query, key, value, pairs, width**0.5).reshape(x.shape))
+        drop = partial(dropout, rate=self.dropout, key=keys())
+        if isinstance(pairs, OneSet):
+            attended = one_set_attention(query, key, value, pairs, width**0.5, drop)
+        else:
+            attended = pair_attention(query, key, value, pairs, width**0.5, drop)
+        attended = dropout(out(attended.reshape(x.shape)), self.dropout, keys())
         moved = x + beta.astype(x.dtype) * attended
         return jnp.where(attends, moved, x) if self.skip_alone else moved
 
@@ -53,7 +67,9 @@ class ReZeroAttention(nn.Module):
 class HyperSAGNN(nn.Module):
     """`mean over the set of w . (dynamic - static)^2 + c` (Zhang, Zou and Ma 2020).
 
-    static = act(W x + b); dynamic = attention layers on x. An empty genotype scores 0.
+    static = act(W x + b); dynamic = attention layers on x. An empty genotype scores 0. Dropout follows
+    static, or with `drop_attention` the attention weights and each layer's output, as in torchcell's classes.
+    With `one_set` all genes of a batch are one set, and its score stands for the first genotype.
     """
 
     channels: int
@@ -64,6 +80,8 @@ class HyperSAGNN(nn.Module):
     skip_alone: bool = True
     initial: str = "kaiming"
     last_layer: str = ""  # initial values of the last layer, if others
+    drop_attention: bool = False
+    one_set: bool = False
 
     @nn.compact
     def __call__(self, x: Array, sizes: Array, train: bool) -> LocalOutput:
@@ -74,15 +92,29 @@ class HyperSAGNN(nn.Module):
         static = ACTIVATIONS[self.activation](
             LinearParameters(h, h, initial=self.initial, name="static")()(flat)
         )
-        static = dropout(static, self.dropout, keys())
-        pairs = set_pairs(sizes, s)
-        attends = jnp.repeat(sizes > 1, s)[:, None]  # [B * S, 1]
+        of_static, of_attention = (0.0, self.dropout) if self.drop_attention else (self.dropout, 0.0)
+        static = dropout(static, of_static, keys())
+        member = (jnp.arange(s) < sizes[:, None]).reshape(-1)  # [B * S]
+        if self.one_set:
+            pairs, attends = OneSet(member), jnp.broadcast_to(sizes.sum() > 1, (b * s, 1))
+        else:
+            pairs, attends = set_pairs(sizes, s), jnp.repeat(sizes > 1, s)[:, None]  # [B * S, 1]
         dynamic = flat
         for layer in range(self.num_layers):
             attention = ReZeroAttention(
-                h, self.num_heads, skip_alone=self.skip_alone, initial=self.initial, name=f"attention_{layer}"
+                h,
+                self.num_heads,
+                skip_alone=self.skip_alone,
+                initial=self.initial,
+                dropout=of_attention,
+                name=f"attention_{layer}",
             )
-            dynamic = attention(dynamic, pairs, attends)
+            dynamic = attention(dynamic, pairs, attends, train)
         predict = LinearParameters(h, 1, initial=self.last_layer or self.initial, name="prediction")()
-        interaction = set_mean(predict((dynamic - static) ** 2), sizes, s)  # [B, 1]
+        scores = predict((dynamic - static) ** 2)  # [B * S, 1]
+        if self.one_set:
+            mean = jnp.where(member[:, None], scores, 0).sum() / jnp.maximum(sizes.sum(), 1)
+            interaction = jnp.zeros((b, 1), scores.dtype).at[0].set(mean.astype(scores.dtype))
+        else:
+            interaction = set_mean(scores, sizes, s)  # [B, 1]
         return LocalOutput(interaction, static.reshape(b, s, h), dynamic.reshape(b, s, h))

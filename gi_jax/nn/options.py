@@ -46,9 +46,10 @@ class GeneEncoderConfig:
 
 @dataclass(frozen=True)
 class LocalPredictorConfig:
-    """Set attention over the deleted genes; without it, the prediction is the global one."""
+    """What the deleted genes alone say; without it, the prediction is the global one."""
 
     use_local_predictor: bool = True
+    predictor: str = "hyper_sagnn"  # hyper_sagnn | bilinear (without heads and attention layers)
     num_heads: int = 4
     num_attention_layers: int = 2
     combination_method: str = "gating"  # gating | concat | local (the global prediction takes no part)

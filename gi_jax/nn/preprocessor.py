@@ -11,12 +11,16 @@ from gi_jax.ops.trees import take
 
 
 class Preprocessor(nn.Module):
-    """Two times linear, norm, activation, dropout; one norm is shared by both (as the original)."""
+    """Two times linear, norm, activation, dropout; one norm is shared by both (as the original).
+
+    The first layer is as wide as what enters.
+    """
 
     channels: int
     norm: str
     activation: str
     dropout: float
+    initial: str = "kaiming"  # values of the linear layers
 
     @nn.compact
     def __call__(self, states: NodeStates, select: RowSelection, train: bool) -> NodeStates:
@@ -26,7 +30,8 @@ class Preprocessor(nn.Module):
         act = ACTIVATIONS[self.activation]
         collected = []
         for i in range(2):
-            linear = LinearParameters(self.channels, self.channels, name=f"linear_{i}")()
+            width = states.columns.shape[-1]
+            linear = LinearParameters(width, self.channels, initial=self.initial, name=f"linear_{i}")()
             states, moments = normalise(self.norm, parameters, states.map(linear), select)
             states = drop_rows(states.map(act), self.dropout, keys())
             collected.append(moments)

@@ -55,18 +55,21 @@ def like_features(values: np.ndarray, genes: np.ndarray) -> np.ndarray:
         genes that have a value and cut at 4 standard deviations; an unknown value is the column's mean.
         A gene without any value, or set, is like no other.
     """
+    return _cosine(scaled_columns(values), genes)
+
+
+def scaled_columns(values: np.ndarray) -> np.ndarray:
+    """Features `[N, C]` as `like_features` compares them, 0 where unknown."""
     known = np.isfinite(values)
     if (known & np.isin(values, (0, 1))).sum() == known.sum():
         count = np.nansum(values, axis=0)
         weight = np.log(len(values) / np.maximum(count, 1))
-        features = np.nan_to_num(values) * weight
-    else:
-        total = np.maximum(known.sum(axis=0), 1)
-        mean = np.nansum(values, axis=0) / total
-        deviation = np.sqrt(np.nansum((values - mean) ** 2, axis=0) / total)
-        scaled = (values - mean) / np.where(deviation > 0, deviation, 1)
-        features = np.nan_to_num(np.clip(scaled, -LARGEST_Z, LARGEST_Z))
-    return _cosine(features.astype(np.float32), genes)
+        return (np.nan_to_num(values) * weight).astype(np.float32)
+    total = np.maximum(known.sum(axis=0), 1)
+    mean = np.nansum(values, axis=0) / total
+    deviation = np.sqrt(np.nansum((values - mean) ** 2, axis=0) / total)
+    scaled = (values - mean) / np.where(deviation > 0, deviation, 1)
+    return np.nan_to_num(np.clip(scaled, -LARGEST_Z, LARGEST_Z)).astype(np.float32)
 
 
 def _cosine(profiles: Sparse, genes: np.ndarray) -> np.ndarray:

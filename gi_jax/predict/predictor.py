@@ -15,8 +15,9 @@ from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.data.networks import CellGraph, cell_graph
 from gi_jax.errors import GiJaxError
 from gi_jax.experiment.bundle import ModelBundle, load_bundle
-from gi_jax.experiment.cell import load_graph, network_fingerprints
+from gi_jax.experiment.cell import load_graph, ready
 from gi_jax.experiment.confidence import fit_confidence
+from gi_jax.experiment.stored_cell import network_fingerprints
 from gi_jax.models.model import Cell, FittedModel, Prediction, PredictionSettings
 from gi_jax.models.registry import KINDS
 
@@ -55,6 +56,8 @@ class Predictor:
         fitted: FittedModel | None = None,
     ) -> None:
         config = bundle.config
+        if graph is None and bundle.graph is not None:
+            graph = ready(bundle.graph, config)
         if graph is None and not config.model.predicts_from_networks:
             graph = cell_graph({}, len(bundle.genes))
         self.graph = load_graph(config, bundle.genes)[0] if graph is None else graph
@@ -127,8 +130,8 @@ class Predictor:
 
     def score_table(self, table: GenotypeTable) -> MeanAndSpread:
         """Like `predict_table`, with the standard deviation where the model has one."""
-        codes = self.bundle.transform.study_codes(table.studies)[table.study]
-        return self.in_score_units(self.fitted.predict(table), codes)
+        table = self.bundle.transform.with_own_studies(table)
+        return self.in_score_units(self.fitted.predict(table), table.study)
 
     def in_score_units(self, prediction: Prediction, study: np.ndarray) -> MeanAndSpread:
         """Predicted labels as scores.

@@ -77,7 +77,8 @@ class Screen:
                 f"{len(pool):,} genes make {self.num_genotypes:,} genotypes of {size}, expected at most "
                 f"{MAX_GENOTYPES:,} in a screen; name fewer genes, or more that every genotype has"
             )
-        self._tiles = predictor.fitted.screen(pool, free, np.array(fixed, np.int64))
+        fitted = predictor.fitted.of_study(int(self.study[0]))
+        self._tiles = fitted.screen(pool, free, np.array(fixed, np.int64))
         self._extremes = _Extremes(top)
 
     def run(self) -> Iterator[int]:

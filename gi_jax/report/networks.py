@@ -27,7 +27,7 @@ def networks_section(trained: Trained) -> Section:
     blocks = [f"{_ATTENTIVE[method]} {_BARS}", _bars(names, shares), _shares_table(names, shares)]
     if method in _MAPS:
         blocks += [_MAPS[method], _maps(names, weights)]
-    if method == "pairwise_interaction":
+    if method == "pairwise_interaction" and config.kind != "eager":
         means = ", ".join(number(layer[:, -1].mean()) for layer in weights)
         blocks.append(f"What is left goes to the plain mean over networks, layer by layer: {means}.")
     return Section(TITLE, tuple(blocks))
@@ -38,14 +38,16 @@ def network_shares(weights: np.ndarray, num_networks: int) -> np.ndarray:
 
     Args:
       weights: `[N, G]`; `[N, G, G]`, of which the mean over the rows, which attend, is taken; or
-        `[N, P + 1]`, where a pair's weight goes to its two networks by halves and that of the plain
-        mean to all alike.
+        `[N, P]` or `[N, P + 1]`, where a pair's weight goes to its two networks by halves and that of the
+        plain mean to all alike.
     """
     if weights.ndim == 3:
         return weights.mean(axis=1)
     if weights.shape[1] == num_networks:
         return weights
-    share = np.repeat(weights[:, -1:] / num_networks, num_networks, axis=1)
+    num_pairs = num_networks * (num_networks + 1) // 2
+    of_mean = weights[:, num_pairs:].sum(axis=1, keepdims=True)
+    share = np.repeat(of_mean / num_networks, num_networks, axis=1)
     for pair, networks in enumerate(zip(*np.triu_indices(num_networks), strict=True)):
         for network in networks:
             share[:, network] += weights[:, pair] / 2

@@ -14,9 +14,12 @@ from gi_jax.data.formats.genotype_files import load_genotypes
 from gi_jax.data.genotype_filter import GenotypeFilter
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.data.splits import load_split
-from gi_jax.evaluation.evaluation import Evaluation, print_evaluation
+from gi_jax.errors import GiJaxError
+from gi_jax.evaluation.calibration import calibrate
+from gi_jax.evaluation.evaluation import MODEL, Evaluation, print_evaluation
 from gi_jax.evaluation.evaluation import evaluate as evaluate_table
-from gi_jax.experiment.bundle import CONFIG, load_bundle
+from gi_jax.evaluation.metrics import regression_metrics
+from gi_jax.experiment.bundle import CONFIG, ModelBundle, load_bundle
 from gi_jax.experiment.experiment import load_experiment
 from gi_jax.models.weights import read_best_record
 from gi_jax.predict.predictor import Predictor
@@ -40,6 +43,8 @@ def evaluate(
       GiJaxError: the folder holds no run, its data changed, or the table has a mistake.
     """
     bundle = load_bundle(run)
+    if bundle.graph is not None and not (run / SPLIT).exists():
+        return _evaluate_folder(run, bundle, genotypes, console, prepare)
     check_files(bundle.config, run / CONFIG)
     if genotypes is None:
         check_report(run)
@@ -64,6 +69,39 @@ def evaluate(
         evaluation = evaluate_table(experiment, predictor, table)
         what = f"genotypes of {genotypes}"
     print_evaluation(evaluation, what, console)
+    return evaluation
+
+
+def _evaluate_folder(
+    folder: Path,
+    bundle: ModelBundle,
+    genotypes: Path | None,
+    console: Console,
+    prepare: Callable[[RunConfig], None],
+) -> Evaluation:
+    """A model folder on a table of measurements; it holds no scores to fit baselines to."""
+    if genotypes is None:
+        raise GiJaxError(
+            f"{folder}: is a model folder, which holds no measurements; give a table of some with "
+            f"--genotypes FILE"
+        )
+    prepare(bundle.config)
+    predictor = Predictor(bundle)
+    for note in predictor.notes:
+        console.print(note)
+    keep = GenotypeFilter(leave_out_unknown_genes=bundle.config.data.filter.leave_out_unknown_genes)
+    table, report = load_genotypes(bundle.genes, [genotypes], keep=keep)
+    console.print(str(report))
+    if "train" in bundle.parts:
+        trained = {row[row < table.num_genes].tobytes() for row in bundle.parts["train"]}
+        known = sum(row[row < table.num_genes].tobytes() in trained for row in table.genes)
+        console.print(f"{known:,} of {len(table):,} genotypes were trained on")
+    mean, std = predictor.score_table(table)
+    calibration = None if std is None else calibrate(mean, std, table.score)
+    evaluation = Evaluation(
+        table, {MODEL: mean}, {MODEL: regression_metrics(mean, table.score)}, std, calibration
+    )
+    print_evaluation(evaluation, f"genotypes of {genotypes}", console)
     return evaluation
 
 

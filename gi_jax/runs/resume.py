@@ -30,7 +30,10 @@ CHANGEABLE = (
 )
 # Keys that only say where something lies: what it holds is compared by its fingerprint, or, for the
 # weights to start from, needed no more.
-_PATHS = re.compile(r"data\.genes|data\.(networks|features)\..*\.path|model\.checkpoint_path|data\.genotypes")
+_PATHS = re.compile(
+    r"data\.genes|data\.(networks|features)\..*\.path|model\.checkpoint_path|"
+    r"data\.(genotypes|additional_training)"
+)
 _DATA = {
     "networks_sha256": "networks",
     "features_sha256": "gene features",

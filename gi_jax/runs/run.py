@@ -29,10 +29,11 @@ from gi_jax.evaluation.evaluation import (
     write_evaluation,
 )
 from gi_jax.experiment.bundle import CONFIG, ModelBundle, write_description
-from gi_jax.experiment.cell import load_genes, network_fingerprints
+from gi_jax.experiment.cell import load_genes
 from gi_jax.experiment.confidence import FILE as CONFIDENCE
 from gi_jax.experiment.confidence import write_confidence
 from gi_jax.experiment.experiment import Experiment, load_experiment
+from gi_jax.experiment.stored_cell import network_fingerprints
 from gi_jax.files import check_folder, check_writable, replacing_together
 from gi_jax.models.model import FittedModel
 from gi_jax.models.registry import KINDS
@@ -74,6 +75,8 @@ def train(
     resume: bool,
     console: Console,
     baselines: Sequence[str] = BASELINES,
+    evaluated: bool = True,
+    watchers: Sequence[Sink] = (),
 ) -> RunResult:
     """Trains into a run folder and evaluates the best weights on the test split.
 
@@ -87,6 +90,8 @@ def train(
         started is started.
       console: where the reports go.
       baselines: evaluated beside the model, see `gi_jax.models.closed_form`.
+      evaluated: look at the test genotypes at the end; without it there is no report either.
+      watchers: told of every record, beside the run's own files. An error of theirs ends the training.
 
     Raises:
       GiJaxError: the folder holds a run and `resume` is off; the run was started with another
@@ -99,11 +104,16 @@ def train(
         every_process(
             lambda: held.callback(lock_folder(folder, console.print).release) if is_first() else None
         )
-        return _train(experiment, folder, resuming, console, baselines)
+        return _train(experiment, folder, resuming, console, baselines if evaluated else None, watchers)
 
 
 def _train(
-    experiment: Experiment, folder: Path, resuming: bool, console: Console, baselines: Sequence[str]
+    experiment: Experiment,
+    folder: Path,
+    resuming: bool,
+    console: Console,
+    baselines: Sequence[str] | None,
+    watchers: Sequence[Sink],
 ) -> RunResult:
     """Trains and evaluates in a folder that is this run's own."""
     config, identity = experiment.config, experiment.identity()
@@ -113,7 +123,8 @@ def _train(
     checkpoints = Checkpoints(folder, identity)
 
     def begin(keep_until: int) -> None:
-        reporter.sinks = every_process(lambda: _open(folder, experiment, keep_until) if is_first() else ())
+        own = every_process(lambda: _open(folder, experiment, keep_until) if is_first() else ())
+        reporter.sinks = (*own, *watchers)
 
     def check(restored: Restored) -> None:
         check_same_data(folder, restored.identity, identity)
@@ -142,7 +153,7 @@ def _train(
         used = replace(experiment, graph=fit.cell.graph)
 
         def conclude() -> Evaluation | None:
-            if fitted is None:  # the first process alone has the model
+            if fitted is None or baselines is None:  # the first process alone has the model
                 return None
             return _conclude(folder, used, fitted, reporter, fit.progress, baselines)
 

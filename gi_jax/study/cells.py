@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -136,7 +136,7 @@ def _cells_of_one_split(study: StudyConfig, dataset: StudyDatasetConfig, split: 
         if dataset.name not in (row.datasets or [dataset.name]) or split not in (row.splits or [split]):
             continue
         config = _configure(row.config, _overrides(row, dataset.name), dataset, split, seed)
-        if config.data != common.data:
+        if replace(config.data, additional_training=()) != replace(common.data, additional_training=()):
             raise GiJaxError(
                 f"row '{row.name}' has another data section on dataset '{dataset.name}' than the study's "
                 f"own configuration {study.config}; rows are compared on the same genotypes, so put "

@@ -37,7 +37,7 @@ def path_numbers(predictor: Predictor, table: GenotypeTable) -> dict[str, float 
     if not predictor.fitted.abilities.has_paths or not opened:
         return {}
     batch_size = predictor.bundle.config.data_module.batch_size
-    forward = TableForward(opened[0].model, predictor.graph, table, batch_size)
+    forward = TableForward(opened[0].model, opened[0].graph, table, batch_size)
     members = [_member_numbers(forward, member.variables, table.score) for member in opened]
     numbers = {}
     for name in members[0]:

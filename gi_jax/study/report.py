@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import os
 import statistics
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from gi_jax.config.study import StudyConfig
 from gi_jax.errors import GiJaxError
+from gi_jax.evaluation.coverage import ALL, NEVER, OFTEN, SELDOM
 from gi_jax.files import check_folder, check_writable, read_text, replacing_together, write_text
 from gi_jax.study.cells import Cell, State
 from gi_jax.study.picture import plot_study
 from gi_jax.study.results import Result, read_results
+from gi_jax.study.summary import summary
 
 BEGIN, END = "<!-- study: written by gi-jax study from here -->", "<!-- study: to here -->"
 
@@ -29,14 +31,15 @@ def write_report(study: StudyConfig, cells: Sequence[Cell]) -> None:
     """
     states = [cell.state() for cell in cells]
     blocks = collect(study, cells, states)
+    run = {title: block for title, block in blocks.items() if any(map(any, block.values()))}
     document, picture = Path(study.document), Path(study.picture)
     before, after = surroundings(document)
     for path in (document, picture):
         path.parent.mkdir(parents=True, exist_ok=True)
     with replacing_together(picture.parent) as new:
-        plot_study(new / picture.name, {title: pearsons(block) for title, block in blocks.items()})
+        plot_study(new / picture.name, {title: pearsons(block) for title, block in (run or blocks).items()})
     link = f"![Test Pearson by dataset and split]({os.path.relpath(picture, document.parent)})"
-    parts = [count(states), link, *(_section(title, block) for title, block in blocks.items())]
+    parts = [count(states), *_leads(blocks), link, *(_section(title, block) for title, block in run.items())]
     write_text(document, f"{before}{BEGIN}\n\n" + "\n\n".join(parts) + f"\n\n{END}{after}")
 
 
@@ -119,30 +122,57 @@ def _section(title: str, block: Block) -> str:
         ),
     )
     parts = [f"### {title}", f"{run} of {len(block) * seeds} results.", accuracy]
-    trained = {row: [r for r in results if r and r.parameters] for row, results in block.items()}
+    done = {row: [r for r in results if r] for row, results in block.items()}
+    parts.append(_table(*_columns({row: found for row, found in done.items() if found}, _LISTS)))
+    trained = {row: [r for r in results if r.parameters] for row, results in done.items()}
     if any(trained.values()):
-        parts.append(_table(*_inner_table(trained)))
+        parts.append(_table(*_columns(trained, _INSIDE)))
     return "\n\n".join(parts)
 
 
-def _inner_table(trained: dict[str, list[Result]]) -> tuple[tuple[str, ...], Iterable[tuple[str, ...]]]:
-    columns: dict[str, Callable[[list[Result]], str]] = {
-        "parameters": lambda r: spread(r, lambda one: one.parameters, ",.0f", deviation=False),
-        "epochs": lambda r: spread(r, lambda one: one.epochs, ".0f", deviation=False),
-        "genotypes/s": lambda r: spread(r, lambda one: one.genotypes_per_second, ",.0f", deviation=False),
-        "share global": lambda r: spread(r, lambda one: one.global_share, ".2f"),
-        "share local": lambda r: spread(r, lambda one: one.local_share, ".2f"),
-        "Pearson global": lambda r: spread(r, lambda one: one.global_pearson, ".2f"),
-        "Pearson local": lambda r: spread(r, lambda one: one.local_pearson, ".2f"),
-        "weight global": lambda r: spread(r, lambda one: one.global_weight, ".2f"),
-        "pooled spread": lambda r: spread(r, lambda one: one.pooled_spread, ".1e", deviation=False),
+def _leads(blocks: Mapping[str, Block]) -> list[str]:
+    """Who is ahead where, if anything can be compared yet."""
+    header, rows = summary(blocks)
+    return [_table(header, rows)] if rows else []
+
+
+def _columns(
+    results: Mapping[str, list[Result]], columns: Mapping[str, Callable[[list[Result]], str]]
+) -> tuple[tuple[str, ...], Iterable[tuple[str, ...]]]:
+    """Those columns of the rows that have results, but for columns in which no row has a number."""
+    rows = {
+        row: {name: column(found) for name, column in columns.items()}
+        for row, found in results.items()
+        if found
     }
-    rows = (
-        (_words(row), *(column(results) for column in columns.values()))
-        for row, results in trained.items()
-        if results
-    )
-    return ("", *columns), rows
+    used = [name for name in columns if any(values[name] != "-" for values in rows.values())]
+    return ("", *used), ((_words(row), *(values[name] for name in used)) for row, values in rows.items())
+
+
+def _covered(group: str) -> Callable[[list[Result]], str]:
+    return lambda r: spread(r, lambda one: (one.covered or {}).get(group), ".1%", deviation=False)
+
+
+# Of lists of strong interactions (average precision, enrichment of the first hundred), and of intervals.
+_LISTS: dict[str, Callable[[list[Result]], str]] = {
+    "precision neg.": lambda r: spread(r, lambda one: one.negative_precision),
+    "precision pos.": lambda r: spread(r, lambda one: one.positive_precision),
+    "enrichment neg.": lambda r: spread(r, lambda one: one.negative_enrichment, ".1f"),
+    "enrichment pos.": lambda r: spread(r, lambda one: one.positive_enrichment, ".1f"),
+    **{f"covered, {group}": _covered(group) for group in (ALL, OFTEN, SELDOM, NEVER)},
+}
+# What goes on inside a model.
+_INSIDE: dict[str, Callable[[list[Result]], str]] = {
+    "parameters": lambda r: spread(r, lambda one: one.parameters, ",.0f", deviation=False),
+    "epochs": lambda r: spread(r, lambda one: one.epochs, ".0f", deviation=False),
+    "genotypes/s": lambda r: spread(r, lambda one: one.genotypes_per_second, ",.0f", deviation=False),
+    "share global": lambda r: spread(r, lambda one: one.global_share, ".2f"),
+    "share local": lambda r: spread(r, lambda one: one.local_share, ".2f"),
+    "Pearson global": lambda r: spread(r, lambda one: one.global_pearson, ".2f"),
+    "Pearson local": lambda r: spread(r, lambda one: one.local_pearson, ".2f"),
+    "weight global": lambda r: spread(r, lambda one: one.global_weight, ".2f"),
+    "pooled spread": lambda r: spread(r, lambda one: one.pooled_spread, ".1e", deviation=False),
+}
 
 
 def spread(

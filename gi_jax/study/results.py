@@ -8,8 +8,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
+
+from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.errors import GiJaxError
 from gi_jax.evaluation.metrics import RegressionMetrics
+from gi_jax.evaluation.ranking import rankings
 from gi_jax.files import read_text, write_text
 
 RESULTS = "study.json"
@@ -35,11 +39,25 @@ class Result:
     local_pearson: float | None = None
     global_weight: float | None = None
     pooled_spread: float | None = None
+    negative_precision: float | None = None  # average precision, see `gi_jax.evaluation.ranking`
+    positive_precision: float | None = None
+    negative_enrichment: float | None = None  # of the first hundred
+    positive_enrichment: float | None = None
+    covered: dict[str, float] | None = None  # share of measurements in their intervals, by group
 
 
 def on_test_split(metrics: RegressionMetrics) -> dict[str, float | None]:
     """The part of a result that the test split gives."""
     return {name: finite(getattr(metrics, name)) for name in ("pearson", "spearman", "rmse")}
+
+
+def at_the_top(table: GenotypeTable, predictions: np.ndarray) -> dict[str, float | None]:
+    """The part of a result that the tops of the lists of predictions give."""
+    return {
+        f"{end}_{name}": finite(value)
+        for end, ranking in rankings(table, predictions).items()
+        for name, value in (("precision", ranking.average_precision), ("enrichment", ranking.enrichment))
+    }
 
 
 def finite(value: float | None) -> float | None:

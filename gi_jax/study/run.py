@@ -34,7 +34,7 @@ from gi_jax.runs.run import METRICS, train
 from gi_jax.study.cells import Cell, State
 from gi_jax.study.paths import path_numbers
 from gi_jax.study.report import check_report, write_report
-from gi_jax.study.results import Result, finite, on_test_split, write_results
+from gi_jax.study.results import Result, at_the_top, finite, on_test_split, write_results
 from gi_jax.terminal import show_title
 from gi_jax.training.criterion import best_validation
 from gi_jax.training.logging import read_records
@@ -105,6 +105,8 @@ def run_cell(cell: Cell, console: Console) -> Signals | None:
     predictor = Predictor.load(cell.folder)
     numbers: dict[str, Any] = {
         **on_test_split(run.evaluation.metrics[MODEL]),
+        **at_the_top(run.evaluation.table, run.evaluation.predictions[MODEL]),
+        "covered": _covered(run.evaluation),
         **training_numbers(cell.folder / METRICS),
         "parameters": predictor.fitted.num_parameters()["total"],
         **path_numbers(predictor, run.evaluation.table),
@@ -113,9 +115,17 @@ def run_cell(cell: Cell, console: Console) -> Signals | None:
     return None
 
 
-def training_numbers(metrics: Path) -> dict[str, float | int | None]:
+def _covered(evaluation: Evaluation) -> dict[str, float] | None:
+    if evaluation.coverage is None:
+        return None
+    return {name: found.inside for name, found in evaluation.coverage.items()}
+
+
+def training_numbers(metrics: Path) -> dict[str, Any]:
     """The numbers of a `Result` that the metrics file of a finished training holds."""
-    epochs = read_records(metrics, "epoch")
+    epochs, solved = read_records(metrics, "epoch"), read_records(metrics, "fit")
+    if solved:
+        return {name: solved[-1].get(name) for name in ("val_pearson", "seconds", "chosen")}
     if not epochs:  # lost since
         return {"val_pearson": None}
     best = epochs[best_validation(epochs)]
@@ -142,7 +152,7 @@ def _fit_baselines(cell: Cell, console: Console) -> None:
         predictions[name] = baseline_scores(baseline, experiment, test)
         metrics[name] = regression_metrics(predictions[name], test.score)
         on_val = regression_metrics(baseline_scores(baseline, experiment, val), val.score)
-        on_test: dict[str, Any] = on_test_split(metrics[name])
+        on_test: dict[str, Any] = on_test_split(metrics[name]) | at_the_top(test, predictions[name])
         results[name] = Result(
             **on_test,
             val_pearson=finite(on_val.pearson),

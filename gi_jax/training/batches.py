@@ -20,6 +20,7 @@ class TrainingData(NamedTuple):
     genes: Array  # [M, S] int32, gene ids, then N
     sizes: Array  # [M] int32
     labels: Array  # [M, 1], transformed scores
+    prior: Array | None = None  # [M, 1], labels to which the model adds
 
     @property
     def num_genotypes(self) -> int:
@@ -27,10 +28,13 @@ class TrainingData(NamedTuple):
         return self.sizes.shape[0]
 
 
-def training_data(table: GenotypeTable, labels: np.ndarray, dtype: jnp.dtype) -> TrainingData:
-    """Moves genotypes and their labels `[M]` to the device."""
+def training_data(
+    table: GenotypeTable, labels: np.ndarray, dtype: jnp.dtype, prior: np.ndarray | None = None
+) -> TrainingData:
+    """Moves genotypes, their labels `[M]` and, where there is one, their prior `[M]` to the device."""
     genes, sizes = jnp.asarray(table.genes, jnp.int32), jnp.asarray(table.sizes, jnp.int32)
-    return TrainingData(genes, sizes, jnp.asarray(labels[:, None], dtype))
+    below = None if prior is None else jnp.asarray(prior[:, None], dtype)
+    return TrainingData(genes, sizes, jnp.asarray(labels[:, None], dtype), below)
 
 
 def num_batches(num_genotypes: int, batch_size: int) -> int:
@@ -64,3 +68,10 @@ def take_batch(data: TrainingData, rows: Array, num_genes: int) -> tuple[Genotyp
         valid=rows < data.num_genotypes,
     )
     return batch, data.labels.at[rows].get(mode="fill", fill_value=0)
+
+
+def add_prior(predictions: Array, data: TrainingData, rows: Array) -> Array:
+    """Predictions `[B, 1]` of the genotypes at `rows`, added to the prior if there is one."""
+    if data.prior is None:
+        return predictions
+    return predictions + data.prior.at[rows].get(mode="fill", fill_value=0)

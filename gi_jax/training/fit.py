@@ -18,6 +18,7 @@ from gi_jax.models.neural.fitted import restore_neural
 from gi_jax.models.weights import read_best
 from gi_jax.ops.spmm import with_backend
 from gi_jax.training.checkpoint import Checkpoints, Restored
+from gi_jax.training.fixed import kept_with_run
 from gi_jax.training.logging import Reporter
 from gi_jax.training.loop import Training
 from gi_jax.training.processes import every_process, is_first
@@ -70,6 +71,7 @@ class GradientFit:
         """
         config = replace(self.config, model=options)
         task = make_task(config, training, validation, cell, self.transform)
+        task = kept_with_run(task, self.folder, resuming=self.resuming)
         # Weights to start from are needed no more, and may have gone, once there is a checkpoint.
         restored = self.checkpoints.restore(state_like(task)) if self.resuming else None
         if restored is None:
@@ -77,7 +79,7 @@ class GradientFit:
         else:
             self.check(restored)
             state, self.progress = restored.state, restored.progress
-            task = replace(task, cell=_with_earlier_backends(cell, config, self.progress))
+            task = replace(task, cell=_with_earlier_backends(task.cell, config, self.progress))
         self.cell = task.cell
         self.begin(self.progress.step if restored else -1)
         with StopSignals() as signals, self.reporter:

@@ -17,6 +17,7 @@ from gi_jax.data.arrays import on_host
 from gi_jax.errors import GiJaxError
 from gi_jax.evaluation.metrics import RegressionMetrics, regression_metrics
 from gi_jax.models.neural.fitted import prediction_module
+from gi_jax.models.neural.fixed import ADDED
 from gi_jax.models.neural.forward import TableForward
 from gi_jax.training.batches import num_batches
 from gi_jax.training.checkpoint import Checkpoints
@@ -27,6 +28,7 @@ from gi_jax.training.failure import describe_failure, first_failure
 from gi_jax.training.learning_rate import LearningRate
 from gi_jax.training.logging import Reporter, clock
 from gi_jax.training.optimizer import make_optimizer
+from gi_jax.training.prior import best_scale
 from gi_jax.training.processes import first_process, highest
 from gi_jax.training.progress import Progress
 from gi_jax.training.signals import StopSignals
@@ -76,6 +78,7 @@ class Training:
         model = prediction_module(self.config.neural, task.graph)
         batch_size, members = self.config.data_module.batch_size, self.config.ensemble
         self.validate = TableForward(model, task.graph, self.val, batch_size, members)
+        self.prior_of_val = None if task.prior is None else task.prior.predict(self.val).members[0]
         self._started = time.monotonic() - progress.seconds
         graph = task.graph
         progress.backends = {n: a.backend for n, a in zip(graph.names, graph.networks, strict=True)}
@@ -176,9 +179,17 @@ class Training:
         """Metrics of the mean prediction on the validation split, and the mean spread of an ensemble."""
         val = self.val
         labels = self.validate.members(one_copy(self.state.variables)).astype(np.float64)
+        scale = 1.0
+        if self.prior_of_val is not None:
+            scale = best_scale(self.prior_of_val, labels.mean(axis=0), self.task.validation.labels)
+            labels = self.prior_of_val + scale * labels
         scores = self.task.transform.inverse(labels, val.study)  # [K, M]
         spread = float(scores.std(axis=0, ddof=1).mean()) if len(scores) > 1 else None
-        return {"metrics": list(regression_metrics(scores.mean(axis=0), val.score)), "spread": spread}
+        return {
+            "metrics": list(regression_metrics(scores.mean(axis=0), val.score)),
+            "spread": spread,
+            "scale": scale,
+        }
 
     def _validate(self) -> RegressionMetrics:
         progress = self.progress
@@ -191,7 +202,7 @@ class Training:
         if better:
             self.criterion.note_best(metrics, progress)
             progress.best_epoch, progress.best_step = progress.epoch, progress.step
-            self.checkpoints.save_best(one_copy(self.state.variables), progress)
+            self.checkpoints.save_best(self._to_predict_with(measured["scale"]), progress)
         self.reporter.say(
             f"epoch {self._epoch_name()}  loss {loss:.4f}  train Pearson {pearson:.4f}  "
             f"val Pearson {metrics.pearson:.4f}{' *' if better else '  '}  val RMSE {metrics.rmse:.4g}  "
@@ -218,6 +229,14 @@ class Training:
             seconds=progress.seconds,
         )
         return metrics
+
+    def _to_predict_with(self, scale: float) -> dict[str, Any]:
+        """The weights, and with a prior the part of what they say that is added to it."""
+        weights = one_copy(self.state.variables)
+        if self.prior_of_val is None:
+            return weights
+        members = self.config.ensemble
+        return weights | {ADDED: {"scale": np.full(members if members > 1 else (), scale, np.float32)}}
 
     def _log(self, report: StepReport, learning_rate: float) -> None:
         progress = self.progress

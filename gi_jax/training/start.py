@@ -12,8 +12,10 @@ from jax import Array
 from gi_jax.config import RunConfig
 from gi_jax.errors import GiJaxError
 from gi_jax.experiment.bundle import ModelBundle, load_bundle
+from gi_jax.models.neural.fixed import trained_part
 from gi_jax.training.ensemble import check_starting_weights, stack_members
 from gi_jax.training.optimizer import make_optimizer
+from gi_jax.training.same_model import check_same_model
 from gi_jax.training.state import TrainState, init_state, init_variables
 from gi_jax.training.task import Task
 
@@ -29,6 +31,7 @@ def fresh_state(task: Task) -> TrainState:
     if config.model.checkpoint_path is not None:
         loaded = load_bundle(config.model.checkpoint_path)
         check_starting_weights(loaded.config.ensemble, config)
+        check_same_model(loaded, config, task.cell)
     return _state(task, loaded)
 
 
@@ -47,7 +50,7 @@ def _member_state(task: Task, member: int, loaded: ModelBundle | None) -> TrainS
     variables = init_variables(task.model, task.graph, seed)
     if loaded is not None:
         start = loaded.member(member if loaded.config.ensemble > 1 else 0)
-        variables = _same_shapes(start.variables, variables, config)
+        variables = _same_shapes(trained_part(start.variables), variables, config)
     return init_state(
         variables,
         config.regression_task,

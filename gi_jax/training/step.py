@@ -16,7 +16,7 @@ from jax.sharding import Mesh, PartitionSpec
 from gi_jax.data.genotypes import GenotypeBatch
 from gi_jax.data.networks import CellGraph
 from gi_jax.ops.changed_rows import Capacity
-from gi_jax.training.batches import TrainingData, rows_at, take_batch
+from gi_jax.training.batches import TrainingData, add_prior, rows_at, take_batch
 from gi_jax.training.devices import AXIS, own_part, whole_batch
 from gi_jax.training.objective import Objective
 from gi_jax.training.state import EpochSums, Failure, TrainState
@@ -98,7 +98,7 @@ def make_train_step(
                 mutable=["batch_stats"],
             )
             predicted, z_p = whole_batch((output.gene_interaction, output.z_p), axis)
-            output = output._replace(gene_interaction=predicted, z_p=z_p)
+            output = output._replace(gene_interaction=add_prior(predicted, data, rows), z_p=z_p)
             value, loss_state, terms = objective.apply(
                 state.loss_state, output, labels, batch, graph, loss_key, inputs.epoch
             )

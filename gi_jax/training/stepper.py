@@ -52,7 +52,7 @@ class Stepper:
         self.batch_size = task.config.data_module.batch_size
         self.device_batch = self.batch_size if self.mesh is None else self.batch_size // self.mesh.size
         dtype = jax.tree.leaves(state.params)[0].dtype
-        data: TrainingData = training_data(train, task.training.labels, dtype)
+        data: TrainingData = training_data(train, task.training.labels, dtype, task.prior_of_training)
         self.data, self.graph = on_all_devices((data, task.graph), self.mesh)
         self.needs = changed_row_needs(task.config.neural, task.graph, train.genes, self.device_batch)
         known = progress.row_need if progress.device_batch == self.device_batch else []

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 from flax import linen as nn
 
 from gi_jax.config import RunConfig
 from gi_jax.data.gene_list import GeneList
 from gi_jax.data.networks import CellGraph
 from gi_jax.data.transforms import LabelTransform
+from gi_jax.models.closed_form.pair_kernel import PairKernel
 from gi_jax.models.model import Cell, Labelled
 from gi_jax.models.neural import build_model
 from gi_jax.training.objective import Objective, make_objective
@@ -26,6 +28,8 @@ class Task:
     transform: LabelTransform  # of the labels, back to scores
     model: nn.Module
     objective: Objective
+    prior: PairKernel | None = None  # to which the model adds
+    prior_of_training: np.ndarray | None = None  # [M] its labels of the training genotypes, out of fold
 
     @property
     def genes(self) -> GeneList:
@@ -49,7 +53,7 @@ def make_task(
     model = build_model(
         config.neural,
         gene_num=len(cell.genes),
-        graph_names=cell.graph.names,
+        graph_names=cell.graph.model_names,
         precision=config.trainer.precision,
     )
     return Task(config, training, validation, cell, transform, model, make_objective(config))

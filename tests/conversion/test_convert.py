@@ -99,6 +99,7 @@ def test_other_statistics_than_the_original_s_are_pointed_out(tmp_path: Path) ->
         "model.gene_encoder_config.graph_aggregation_method=sum",
         "model.local_predictor_config.num_heads=2",
         "model.norm_statistics=node",
+        "model.kind=gene_interaction_dango",
     ]
     convert(weights("lazy_layer_relu_sum"), tmp_path / "model", overrides=answers)
     result = convert(tmp_path / "model", tmp_path / "back.pt")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import reduce
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from conversion.infer import infer
@@ -55,6 +56,7 @@ def test_keys_and_shapes_tell_the_architecture(name: str) -> None:
         (
             "lazy_layer_relu_sum",
             {
+                "kind",
                 "activation",
                 "gene_encoder_config.graph_aggregation_method",
                 "local_predictor_config.num_heads",
@@ -63,6 +65,7 @@ def test_keys_and_shapes_tell_the_architecture(name: str) -> None:
         (
             "lazy_layer_gelu_cross_L2",
             {
+                "kind",
                 "activation",
                 "gene_encoder_config.graph_aggregation_config.num_heads",
                 "local_predictor_config.num_heads",
@@ -81,6 +84,25 @@ def test_keys_and_shapes_tell_the_architecture(name: str) -> None:
         ),
         ("v1_noconcat_selfloops", {"activation", "gene_encoder_config.add_self_loops"}),
         ("dango_hidden16", {"local_predictor_config.num_heads"}),
+        (
+            "eager_gatv2_uneven_mean_batch_concat",
+            {
+                "activation",
+                "boundaries",
+                "gene_encoder_config.graph_aggregation_method",
+                "gene_encoder_config.add_self_loops",
+                "local_predictor_config.num_heads",
+            },
+        ),
+        (
+            "eager_gatv2_pairwise_batch_tanh_train",
+            {
+                "activation",
+                "boundaries",
+                "gene_encoder_config.add_self_loops",
+                "local_predictor_config.num_heads",
+            },
+        ),
     ],
 )
 def test_what_they_do_not_tell_is_asked_for(name: str, expected: set[str]) -> None:
@@ -94,6 +116,7 @@ def test_what_they_do_not_tell_is_asked_for(name: str, expected: set[str]) -> No
 
 def test_overrides_answer() -> None:
     answers = [
+        "model.kind=gene_interaction_dango",
         "model.activation=relu",
         "model.gene_encoder_config.graph_aggregation_method=sum",
         "model.local_predictor_config.num_heads=2",
@@ -115,7 +138,8 @@ def test_torchcell_configuration_answers(tmp_path: Path) -> None:
 
 def test_torchcell_defaults_fill_the_gaps_of_a_configuration() -> None:
     state_dict = load("lazy_layer_relu_cross_L3").state_dict
-    model = resolve(state_dict, WrittenConfig("model: {num_layers: 3}", "run.yaml")).config.model
+    written = WrittenConfig("model: {num_layers: 3}", "run.yaml")
+    model = resolve(state_dict, written, ["model.kind=gene_interaction_dango"]).config.model
     assert model.activation == "relu"
     assert model.gene_encoder_config.graph_aggregation_config.num_heads == 4
 
@@ -143,5 +167,34 @@ def test_a_width_of_null_stands_for_the_derived_one() -> None:
 
 
 def test_another_model_is_refused() -> None:
-    with pytest.raises(GiJaxError, match="none of the systems lazy, eager_v1, dango"):
+    with pytest.raises(GiJaxError, match="none of the systems lazy, eager, eager_v1, dango"):
         infer({"encoder.weight": load(PAIRWISE).state_dict["gene_embedding.weight"]})
+
+
+def test_the_lazy_and_the_eager_class_are_never_taken_for_one_another() -> None:
+    """Their keys are the same for GIN, norm `layer` and a plain aggregation; a configuration does not
+    tell.
+    """
+    state_dict, written = load("lazy_layer_relu_cross_L3").state_dict, WrittenConfig("{}", "run.yaml")
+    with pytest.raises(GiJaxError, match="run.yaml tells model.kind; add each") as error:
+        resolve(state_dict, written)
+    assert "model.kind=eager for that of hetero_cell_bipartite_dango_gi" in str(error.value)
+    for kind in ("gene_interaction_dango", "eager"):
+        answers = [f"model.kind={kind}", "model.boundaries=given"]
+        assert resolve(state_dict, written, answers).config.model.kind == kind
+    certain = load("eager_gatv2_pairwise_batch_tanh_train")
+    with pytest.raises(GiJaxError, match="model.kind: the state dict has eager, stated is gene_interaction"):
+        resolve(certain.state_dict, written, ["model.kind=gene_interaction_dango"])
+
+
+def test_a_local_predictor_that_was_never_trained_is_asked_about() -> None:
+    state_dict = dict(load(PAIRWISE).state_dict)
+    assert "model.boundaries" not in infer(state_dict).undecided
+    for key in state_dict:
+        if key.startswith("gene_interaction_predictor.") and key.endswith(".bias"):
+            state_dict[key] = np.zeros_like(state_dict[key])
+    assert "model.boundaries" in infer(state_dict).undecided
+    with pytest.raises(
+        GiJaxError, match="model.boundaries=absent, as with the data modules of torchcell 1.8.4"
+    ):
+        resolve(state_dict, WrittenConfig(TORCHCELL, "run.yaml"))

@@ -134,7 +134,9 @@ def test_a_bad_genotype_file_is_refused_with_its_line(write, text, message):
 
 
 def test_an_unknown_study_is_answered_with_the_nearest():
-    with pytest.raises(GiJaxError, match="`collins2006` is not a bundled study; did you mean `collins2007`"):
+    with pytest.raises(GiJaxError, match="`colins2007` is not a bundled study; did you mean `collins2007`"):
+        load_genotypes(GENES, ["colins2007"])
+    with pytest.raises(GiJaxError, match="`collins2006` is not a bundled study; bundled are"):  # another year
         load_genotypes(GENES, ["collins2006"])
     with pytest.raises(GiJaxError, match="no genotypes are named"):
         load_genotypes(GENES, [])

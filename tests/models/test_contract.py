@@ -116,6 +116,9 @@ def test_a_deviation_of_the_models_own_comes_in_units_of_the_scores(
         def arrays(self) -> dict:
             return {}
 
+        def of_study(self, code: int) -> Sure:
+            return self
+
         def screen(self, *pool: np.ndarray):
             for tile in models["additive"].screen(*pool):
                 prediction = tile.result()._replace(std=np.full(len(tile.genes), 0.5))

@@ -13,8 +13,8 @@ from gi_jax.data.genotype_table import GenotypeTable, padded
 from gi_jax.data.networks import cell_graph
 from gi_jax.errors import GiJaxError
 from gi_jax.models.closed_form import PairKernelOptions, fit_pair_kernel
-from gi_jax.models.closed_form.pair_kernel import PairKernel
-from gi_jax.models.model import Cell
+from gi_jax.models.closed_form.pair_kernel import PairKernel, restore_pair_kernel
+from gi_jax.models.model import Cell, PredictionSettings
 from gi_jax.ops.gene_kernels import like_features, shared_neighbours
 
 N, UNSEEN = 14, 13
@@ -113,7 +113,7 @@ def test_the_matrix_of_all_effects_says_what_the_rows_say(monkeypatch: pytest.Mo
     train, val = data()
     model = fit_pair_kernel(train, val, cell(), replace(OPTIONS, covariance_rounds=1, num_samples=3))
     rows = model.predict(val)
-    monkeypatch.setattr("gi_jax.models.closed_form.pair_kernel.MATRIX_PAYS", 0)
+    monkeypatch.setattr("gi_jax.models.closed_form.pair_posterior.MATRIX_PAYS", 0)
     whole = model.predict(val)
     np.testing.assert_allclose(whole.members, rows.members, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(whole.std, rows.std, rtol=1e-4)
@@ -122,7 +122,7 @@ def test_the_matrix_of_all_effects_says_what_the_rows_say(monkeypatch: pytest.Mo
 def test_a_part_of_many_genes_is_enough_to_tune_on(monkeypatch: pytest.MonkeyPatch) -> None:
     train, val = data()
     whole = fit_pair_kernel(train, val, cell(), replace(OPTIONS, num_samples=0))
-    monkeypatch.setattr("gi_jax.models.closed_form.pair_kernel_fit.MOST_TUNED", 9)
+    monkeypatch.setattr("gi_jax.models.closed_form.pair_kernel_system.MOST_TUNED", 9)
     part = fit_pair_kernel(train, val, cell(), replace(OPTIONS, num_samples=0))
     assert part.noise != whole.noise and part.kernel.shape == whole.kernel.shape
     assert part.residual < 1e-5
@@ -154,3 +154,45 @@ def test_an_unseen_gene_has_the_effects_of_its_neighbours() -> None:
     options = PairKernelOptions(tuning_steps=10, covariance_rounds=0, num_samples=0)
     blind = fit_pair_kernel(parts[0], parts[1], own._replace(graph=cell_graph({}, N)), options)
     assert np.ptp(blind.predict(parts[2]).members[0]) < 0.2  # nothing tells the group of the unseen gene
+
+
+def in_two_studies(genotypes: GenotypeTable, of_second: np.ndarray, scores: np.ndarray) -> GenotypeTable:
+    return replace(genotypes, study=of_second.astype(np.int32), studies=("one", "two"), score=scores)
+
+
+def test_a_study_is_told_by_one_that_agrees_with_it_on_a_scale_of_its_own() -> None:
+    """The second study has the same effects, halved and shifted, of pairs that the first did not measure."""
+    rng = np.random.default_rng(5)
+    pairs = [(i, j) for i in range(N) for j in range(i)]
+    group = rng.normal(size=(N, 2))
+    effects = np.array([group[i] @ group[j] for i, j in pairs])
+    everything = table(pairs, effects)
+    # The second study measured every pair, the first a half; a few of those are to choose weights by.
+    half, asked = np.split(rng.permutation(len(pairs)), [45])
+    rows = np.concatenate([half, np.arange(len(pairs))])
+    of_second = np.arange(len(rows)) >= len(half)
+    scores = np.where(of_second, 0.5 * effects[rows] + 3.0, effects[rows])
+    val = np.arange(len(rows)) < 15
+    whole = in_two_studies(everything.take(rows), of_second, scores)
+    train, chosen_by = whole.take(~val), whole.take(val)
+    options = PairKernelOptions(tuning_steps=15, covariance_rounds=0, num_samples=4, studies="apart")
+    blind = Cell(cell().genes, cell_graph({}, N))
+    model = fit_pair_kernel(train, chosen_by, blind, options)
+    of_first = in_two_studies(everything.take(asked), np.zeros(len(asked)), effects[asked])
+    found = model.predict(of_first).members[0]
+    assert np.corrcoef(found, effects[asked])[0, 1] > 0.9
+    alone = fit_pair_kernel(train.take(train.study == 0), chosen_by, blind, options)
+    assert np.corrcoef(alone.predict(of_first).members[0], effects[asked])[0, 1] < 0.8
+    of_its_own = in_two_studies(everything.take(asked), np.ones(len(asked)), effects[asked])
+    assert abs(model.predict(of_its_own).members[0].mean() - (0.5 * effects[asked] + 3).mean()) < 0.5
+    assert "correlation of studies 1 and 2" in model.chosen
+
+    again = restore_pair_kernel(model.arrays(), options, blind, PredictionSettings())
+    for asked_table in (of_first, of_its_own):
+        np.testing.assert_array_equal(again.predict(asked_table).members, model.predict(asked_table).members)
+        np.testing.assert_array_equal(again.predict(asked_table).std, model.predict(asked_table).std)
+    tile = next(iter(again.of_study(1).screen(np.arange(4), 2, np.zeros(0, np.int64))))
+    expected = in_two_studies(
+        table([tuple(g) for g in tile.genes.tolist()], np.zeros(6)), np.ones(6), np.zeros(6)
+    )
+    np.testing.assert_allclose(tile.result().members[0], model.predict(expected).members[0], rtol=1e-9)

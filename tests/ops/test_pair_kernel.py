@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from gi_jax.ops.pair_kernel import Pairs, collect, covariance_product, pair_sums, solve
+from gi_jax.ops.pair_kernel import Pairs, Study, collect, covariance_product, pair_sums, solve
 
 N = 7
 # Pairs, triples (three pairs), a genotype measured twice, one gene alone (no pair).
@@ -31,6 +31,14 @@ def pairs() -> Pairs:
     return Pairs(*(jnp.asarray(part) for part in np.moveaxis(np.array(rows), 2, 0)))
 
 
+def study() -> tuple[Study, ...]:
+    """One that measured all of them."""
+    return (Study(jnp.arange(N), pairs()),)
+
+
+ALONE = jnp.ones((1, 1))  # no covariance with another study
+
+
 def kernel() -> np.ndarray:
     root = np.random.default_rng(0).normal(size=(N, N))
     return root @ root.T / N + 0.1
@@ -49,7 +57,7 @@ def covariance(k: np.ndarray) -> np.ndarray:
 
 def test_the_product_is_that_of_the_covariance_matrix() -> None:
     a = np.random.default_rng(1).normal(size=len(GENOTYPES))
-    found = covariance_product(jnp.asarray(kernel()), pairs(), jnp.asarray(a))
+    (found,) = covariance_product(jnp.asarray(kernel()), ALONE, study(), (jnp.asarray(a),))
     np.testing.assert_allclose(found, covariance(kernel()) @ a, rtol=1e-12)
     s = np.asarray(collect(pairs(), jnp.asarray(a), N))
     np.testing.assert_array_equal(s, s.T)
@@ -68,18 +76,28 @@ def test_a_constant_in_the_kernel_is_additive_effects_and_a_level() -> None:
 
 @partial(jax.jit, static_argnames="max_steps")
 def solved(k, noise, labels, max_steps=200):
-    return solve(k, noise, pairs(), labels, jnp.zeros_like(labels), tolerance=1e-13, max_steps=max_steps)
+    solution = solve(
+        k,
+        ALONE,
+        jnp.stack([noise]),
+        study(),
+        (labels,),
+        (jnp.zeros_like(labels),),
+        tolerance=1e-13,
+        max_steps=max_steps,
+    )
+    return solution.coefficients[0], solution.residual
 
 
 def test_the_solution_and_its_derivatives_are_those_of_the_matrix() -> None:
     k, labels = jnp.asarray(kernel()), jnp.asarray(np.random.default_rng(2).normal(size=len(GENOTYPES)))
-    solution = solved(k, 0.5, labels)
+    coefficients, residual = solved(k, 0.5, labels)
     exact = np.linalg.solve(covariance(kernel()) + 0.5 * np.eye(len(GENOTYPES)), labels)
-    np.testing.assert_allclose(solution.coefficients, exact, rtol=1e-9)
-    assert solution.residual < 1e-12
+    np.testing.assert_allclose(coefficients, exact, rtol=1e-9)
+    assert residual < 1e-12
 
     def total(scale, noise):
-        return (solved(scale * k, noise, labels).coefficients ** 3).sum()
+        return (solved(scale * k, noise, labels)[0] ** 3).sum()
 
     found = jax.grad(total, argnums=(0, 1))(1.0, 0.5)
     step = 1e-5
@@ -92,5 +110,43 @@ def test_the_solution_and_its_derivatives_are_those_of_the_matrix() -> None:
 
 def test_an_end_before_the_tolerance_shows_in_the_residual() -> None:
     labels = jnp.asarray(np.random.default_rng(2).normal(size=len(GENOTYPES)))
-    assert solved(jnp.asarray(kernel()), 0.01, labels, max_steps=1).residual > 1e-3
-    assert solved(jnp.asarray(kernel()), 0.01, jnp.zeros_like(labels)).residual == 0
+    assert solved(jnp.asarray(kernel()), 0.01, labels, max_steps=1)[1] > 1e-3
+    assert solved(jnp.asarray(kernel()), 0.01, jnp.zeros_like(labels))[1] == 0
+
+
+def two_studies() -> tuple[Study, Study]:
+    """The second measured the first five genotypes' pairs of four genes again: genes 1, 2, 3 and 5."""
+    first, second = np.array([(0, 1), (1, 3), (0, 2)]).T
+    own = Study(jnp.array([1, 2, 3, 5]), Pairs(jnp.asarray(first)[:, None], jnp.asarray(second)[:, None]))
+    return study()[0], own
+
+
+def test_studies_share_what_their_covariance_says() -> None:
+    genotypes = [*GENOTYPES, (1, 2), (2, 5), (1, 3)]
+    of_study = np.array([0] * len(GENOTYPES) + [1] * 3)
+    between = np.array([[1.0, 0.4], [0.4, 0.7]])
+    noise = np.array([0.5, 0.2])
+    k = kernel()
+    matrix = np.zeros((len(genotypes),) * 2)
+    for a, genes in enumerate(genotypes):
+        for b, others in enumerate(genotypes):
+            for i, j in [(i, j) for i in genes for j in genes if i < j]:
+                for m, n in [(m, n) for m in others for n in others if m < n]:
+                    matrix[a, b] += k[i, m] * k[j, n] + k[i, n] * k[j, m]
+    matrix *= between[of_study][:, of_study]
+    rng = np.random.default_rng(4)
+    parts = tuple(jnp.asarray(rng.normal(size=count)) for count in (len(GENOTYPES), 3))
+    product = covariance_product(jnp.asarray(k), jnp.asarray(between), two_studies(), parts)
+    np.testing.assert_allclose(np.concatenate(product), matrix @ np.concatenate(parts), rtol=1e-12)
+    solution = solve(
+        jnp.asarray(k),
+        jnp.asarray(between),
+        jnp.asarray(noise),
+        two_studies(),
+        parts,
+        tuple(map(jnp.zeros_like, parts)),
+        tolerance=1e-13,
+        max_steps=200,
+    )
+    exact = np.linalg.solve(matrix + np.diag(noise[of_study]), np.concatenate(parts))
+    np.testing.assert_allclose(np.concatenate(solution.coefficients), exact, rtol=1e-8)

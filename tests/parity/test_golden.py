@@ -37,6 +37,7 @@ IN_FLOAT32 = [
     "lazy_pair_leaky_mean_L2",
     "lazy_shipped_config_small",
     "v1_batch_relu_h2_L2",
+    "eager_gatv2_pairwise_batch_tanh_train",
     "v1_noconcat_selfloops",
 ]
 
@@ -59,7 +60,7 @@ def differentiates_plainly(name: str) -> bool:
 
 
 def test_all_kinds_are_here() -> None:
-    assert {meta["model"] for meta in META.values()} == {"lazy", "eager_v1", "dango", "loss"}
+    assert {meta["model"] for meta in META.values()} == {"lazy", "eager", "eager_v1", "dango", "loss"}
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -16,7 +16,7 @@ import pytest
 
 from gi_jax.errors import GiJaxError
 from gi_jax.models import weights
-from gi_jax.models.weights import read_best
+from gi_jax.models.weights import ArrayFolder, read_arrays, read_best, write_arrays
 from gi_jax.training import checkpoint
 from gi_jax.training.checkpoint import Checkpoints
 from gi_jax.training.progress import Progress
@@ -200,3 +200,15 @@ def test_a_checkpoint_of_an_earlier_version_goes_on_with_moments_around_the_mean
     path.write_text(json.dumps(early))
     restored = Checkpoints(tmp_path, IDENTITY).restore(state)
     assert [float(value) for value in restored.state.sums] == [3, 2, 2, 4, 2, 8, 4]
+
+
+def test_an_array_without_entries_comes_back_as_it_was(tmp_path: Path) -> None:
+    """A low-rank model of rank 0 and a pair-kernel model without draws have some."""
+    tree = {"left": np.zeros((5, 0), np.float32), "draws": np.zeros((0, 3), np.float16), "b": np.arange(2)}
+    folder = ArrayFolder(tmp_path / "arrays")
+    write_arrays(folder, 1, "variables", tree, {})
+    for template in (None, tree):
+        found, _ = read_arrays(folder, 1, "variables", template)
+        assert {name: (x.shape, x.dtype) for name, x in found.items()} == {
+            name: (x.shape, x.dtype) for name, x in tree.items()
+        }

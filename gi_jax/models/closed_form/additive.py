@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import scipy.sparse as sp
+from jax import Array
 from scipy.sparse.linalg import LinearOperator, cg
 
 from gi_jax.data.genotype_table import GenotypeTable
@@ -29,6 +31,10 @@ class Mean(Solved):
     def labels(self, genes: np.ndarray) -> np.ndarray:
         """Labels `[M]` for genotypes `[M, S]`."""
         return np.full(len(genes), self.mean)
+
+    def program(self, genes: Array) -> Array:
+        """Labels `[B]`, to be traced."""
+        return jnp.full(genes.shape[:1], self.mean)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """`mean` []."""
@@ -58,6 +64,10 @@ class Additive(Solved):
     def labels(self, genes: np.ndarray) -> np.ndarray:
         """Labels `[M]` for genotypes `[M, S]`."""
         return self.intercept + np.append(self.effects, 0.0)[genes].sum(axis=1)
+
+    def program(self, genes: Array) -> Array:
+        """Labels `[B]`, to be traced."""
+        return self.intercept + jnp.append(jnp.asarray(self.effects), 0.0)[genes].sum(axis=1)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """`intercept` [], `effects` [N], `strength` []."""

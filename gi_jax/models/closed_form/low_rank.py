@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 import scipy.sparse.linalg
+from jax import Array
 from threadpoolctl import threadpool_limits
 
 from gi_jax.data.gene_pairs import columns_of_pairs
@@ -75,6 +77,16 @@ class LowRank(Solved):
         """Labels `[M]` for genotypes `[M, S]`."""
         first, second = _pair_positions(genes, self.position)
         return self.additive.labels(genes) + self.pair_effects[first, second].sum(axis=1)
+
+    def program(self, genes: Array) -> Array:
+        """Labels `[B]`, to be traced."""
+        place = jnp.asarray(self.position)
+        left = jnp.pad(jnp.asarray(self.pairs.vectors * self.pairs.values), ((0, 1), (0, 0)))
+        right = jnp.pad(jnp.asarray(self.pairs.vectors), ((0, 1), (0, 0)))
+        total = self.additive.program(genes)
+        for i, j in zip(*np.triu_indices(genes.shape[1], k=1), strict=True):
+            total += (left[place[genes[:, i]]] * right[place[genes[:, j]]]).sum(axis=1)
+        return total
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Those of `Additive`; `genes` [n], `pair_vectors` [n, r], `pair_values` [r], `pair_strength` []."""

@@ -95,6 +95,7 @@ class PairKernelOptions(ClosedFormOptions):
 
     kind: str = "pair_kernel"
     network_kernel: str = "shared_neighbours"  # shared_neighbours | diffusion
+    studies: str = "together"  # together, as if one had measured all | apart, with a learned covariance
     covariance_rounds: int = 2  # times that the covariance of the fitted profiles becomes a kernel itself
     tuning_steps: int = 12  # of each round, on the validation genotypes
     tolerance: float = 1e-4  # relative residual of the linear system
@@ -107,6 +108,7 @@ class PairKernelOptions(ClosedFormOptions):
     def __post_init__(self) -> None:
         super().__post_init__()
         one_of("model.network_kernel", self.network_kernel, ("shared_neighbours", "diffusion"))
+        one_of("model.studies", self.studies, ("together", "apart"))
         at_least("model.covariance_rounds", self.covariance_rounds, 0)
         at_least("model.tuning_steps", self.tuning_steps, 1)
         at_least("model.max_solver_steps", self.max_solver_steps, 1)

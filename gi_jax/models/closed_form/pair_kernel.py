@@ -7,18 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from gi_jax.data.gene_pairs import columns_of_pairs
+from gi_jax.data.genotype_table import GenotypeTable
+from gi_jax.errors import GiJaxError
+from gi_jax.models.closed_form.pair_posterior import GeneKernel, PairPosterior
 from gi_jax.models.closed_form.solved import Solved, check_arrays, check_gene_numbers, check_settings
-from gi_jax.models.model import Abilities, Cell, PredictionSettings
-
-ROWS_AT_ONCE = 4096  # genotypes whose rows of kernels are gathered at once
-MATRIX_PAYS = 50_000  # pairs, above which the matrix of all pair effects is made
-SMALLEST_SHARE = 0.01  # of the prior variance of a genotype, that stays whatever was measured
+from gi_jax.models.model import Abilities, Cell, Prediction, PredictionSettings, StartedTile
 
 
 @dataclass(frozen=True)
@@ -35,6 +31,10 @@ class PairKernel(Solved):
     coefficients of the training genotypes (see `gi_jax.ops.pair_kernel`). A genotype of one gene has no
     pairs and gets the intercept; one of three has the sum of three pair effects.
 
+    Each of T studies may have effects of its own, `cov(F^s_ij, F^t_kl) = B_st (K_ik K_jl + K_il K_jk)`, with
+    intercept, noise and scale of its own: a linear model of coregionalisation (Bonilla et al. 2007). Then S
+    of study t is the sum of `B_ts` times the coefficients of every study s.
+
     The variance of a genotype's label is `variance_scale (noise + prior - explained)`. The mean depends on K
     and the noise up to a common factor only; the scale is the one with which the errors of the validation
     genotypes have their predicted variances on average. `explained` is `k (C + noise)^-1 k`, with k the
@@ -46,12 +46,15 @@ class PairKernel(Solved):
     kernel: np.ndarray  # [N, n] float32, K_cell
     own: np.ndarray  # [N] float32, K_ii
     constant: float  # in K
-    coefficients: np.ndarray  # [n, n] float32, S
-    draws: np.ndarray  # [Q, n, n] float16, S of labels drawn from the prior, in units of `draw_scale`
+    measured: np.ndarray  # [M, S] int32 training genotypes in columns of the kernel, n for padding
+    study: np.ndarray  # [M] int32, 0 to T - 1
+    coefficients: np.ndarray  # [M] float32, of the training genotypes
+    draws: np.ndarray  # [Q, M] float16, coefficients of labels drawn from the prior, in units of `draw_scale`
     draw_scale: float
-    noise: float  # variance, in units of `variance_scale`
-    variance_scale: float
-    intercept: float
+    between: np.ndarray  # [T, T] float64, B
+    noise: np.ndarray  # [T], variance, in units of `variance_scale`
+    variance_scale: np.ndarray  # [T]
+    intercept: np.ndarray  # [T]
     residual: float  # of the linear system, relative
     chosen: str = ""
 
@@ -69,98 +72,80 @@ class PairKernel(Solved):
 
     def arrays(self) -> dict[str, Any]:
         """All fields but `chosen`."""
-        return {
-            "genes": self.genes.astype(np.int32),
-            "kernel": self.kernel,
-            "own": self.own,
-            "coefficients": self.coefficients,
-            "draws": self.draws,
-            **{name: np.float64(getattr(self, name)) for name in _NUMBERS},
-        }
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        numbers = {name: np.float64(getattr(self, name)) for name in _NUMBERS}
+        return {**arrays, **numbers, "genes": self.genes.astype(np.int32)}
 
     @cached_property
-    def right(self) -> np.ndarray:
-        """`[N + 1, n]` K_cell, last row zero; in float64, as sums of large terms of either sign follow."""
-        return np.pad(self.kernel.astype(np.float64), ((0, 1), (0, 0)))
+    def _gene_kernel(self) -> GeneKernel:
+        return GeneKernel(self.genes, self.kernel, self.own, self.constant)
 
     @cached_property
-    def left(self) -> np.ndarray:
-        """`[N + 1, n]` K_cell S."""
-        return self.right @ self.coefficients
+    def _posteriors(self) -> dict[int, PairPosterior]:
+        return {}
 
-    @cached_property
-    def effects(self) -> np.ndarray:
-        """F `[N + 1, N + 1]`, last row and column zero."""
-        return self.left @ self.right.T
-
-    @cached_property
-    def explained(self) -> np.ndarray:
-        """`[N + 1, N + 1]`: the variance of each pair effect that the training genotypes explain."""
-        total = jnp.zeros((self.num_genes, self.num_genes), jnp.float32)
-        for draw in self.draws:
-            total = _add_square(total, self.kernel, draw.astype(np.float32))
-        return np.pad(np.asarray(total) * (self.draw_scale**2 / max(len(self.draws), 1)), (0, 1))
+    def of_study(self, code: int) -> PairPosterior:
+        """The predictions for one study; of a model that has one only, for whichever is asked for."""
+        t = code if len(self.between) > 1 else 0
+        if t not in self._posteriors:
+            weight = self.between[t][self.study]  # [M]
+            self._posteriors[t] = PairPosterior(
+                genes=self._gene_kernel,
+                measured=self.measured,
+                coefficients=self.coefficients * weight,
+                draws=self.draws.astype(np.float32) * (self.draw_scale * weight).astype(np.float32),
+                scale=float(self.between[t, t]),
+                noise=float(self.noise[t]),
+                variance_scale=float(self.variance_scale[t]),
+                intercept=float(self.intercept[t]),
+                chosen=self.chosen,
+            )
+        return self._posteriors[t]
 
     def labels(self, genes: np.ndarray) -> np.ndarray:
-        """Labels `[M]` for genotypes `[M, S]`."""
-        first, second = columns_of_pairs(genes)
-        if "effects" in vars(self) or first.size > MATRIX_PAYS:
-            return self.intercept + self.effects[first, second].sum(axis=1)
-        sums = np.zeros(len(genes))
-        for rows in _slices(len(genes)):
-            for i, j in zip(first[rows].T, second[rows].T, strict=True):
-                sums[rows] += np.einsum("mn,mn->m", self.left[i], self.right[j])
-        return self.intercept + sums
+        """Labels `[M]` for genotypes `[M, S]`, of the first study."""
+        return self.of_study(0).labels(genes)
 
     def std(self, genes: np.ndarray) -> np.ndarray | None:
-        """Standard deviations `[M]` of the labels that a measurement of genotypes `[M, S]` would give."""
-        if not len(self.draws):
-            return None
-        prior = self._prior_variance(genes)
-        first, second = columns_of_pairs(genes)
-        if first.shape[1] == 1 and ("explained" in vars(self) or first.size > MATRIX_PAYS):
-            explained = self.explained[first[:, 0], second[:, 0]]
-        else:
-            explained = np.zeros(len(genes))
-            for draw in self.draws.astype(np.float32):
-                left = np.pad(np.asarray(_multiply(self.kernel, draw)), ((0, 1), (0, 0)))
-                for rows in _slices(len(genes)):
-                    sums = sum(
-                        np.einsum("mn,mn->m", left[i], self.right[j])
-                        for i, j in zip(first[rows].T, second[rows].T, strict=True)
-                    )
-                    explained[rows] += np.square(sums)
-            explained *= self.draw_scale**2 / len(self.draws)
-        left = np.maximum(prior - explained, SMALLEST_SHARE * prior)
-        return np.sqrt(self.variance_scale * (self.noise + left))
+        """Standard deviations `[M]` of these labels."""
+        return self.of_study(0).std(genes)
 
-    @cached_property
-    def _position(self) -> np.ndarray:
-        """`[N + 1]`: the column of `kernel` for each gene id, n for other genes and padding."""
-        position = np.full(self.num_genes + 1, len(self.genes))
-        position[self.genes] = np.arange(len(self.genes))
-        return position
+    def program(self, genes: Array) -> Array:
+        """Labels `[B]` of the first study, to be traced."""
+        return self.of_study(0).program(genes)
 
-    def _between(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
-        """K of genes i and j, 0 for padding; of two genes that are not fitted, what all genes share."""
-        n, padding = len(self.genes), self.num_genes
-        column, other = self._position[j], self._position[i]
-        of_j, of_i = self.right[i, np.minimum(column, n - 1)], self.right[j, np.minimum(other, n - 1)]
-        found = np.where(column < n, of_j, np.where(other < n, of_i, self.constant))
-        found = np.where(i == j, np.append(self.own, 0)[i], found)
-        return np.where((i == padding) | (j == padding), 0.0, found)
+    def predict(self, table: GenotypeTable) -> Prediction:
+        """Labels of M genotypes, each of its study."""
+        if len(self.between) == 1:
+            return self.of_study(0).predict(table)
+        labels, std = np.zeros(len(table)), np.zeros(len(table))
+        for code in np.unique(table.study):
+            rows = table.study == code
+            found = self.of_study(int(code)).predict(table.take(rows))
+            labels[rows] = found.members[0]
+            if found.std is not None:
+                std[rows] = found.std
+        return Prediction(labels[None], std if len(self.draws) else None)
 
-    def _prior_variance(self, genes: np.ndarray) -> np.ndarray:
-        """Variances `[M]` of the sum of pair effects before anything is measured."""
-        first, second = columns_of_pairs(genes)
-        total = np.zeros(len(genes))
-        for i, j in zip(first.T, second.T, strict=True):
-            for k, m in zip(first.T, second.T, strict=True):
-                total += self._between(i, k) * self._between(j, m) + self._between(i, m) * self._between(j, k)
-        return total
+    def screen(self, pool: np.ndarray, free: int, fixed: np.ndarray) -> Iterator[StartedTile]:
+        """Every genotype of the fixed genes and `free` others, tile by tile, as the first study has it."""
+        return self.of_study(0).screen(pool, free, fixed)
 
 
-_NUMBERS = ("constant", "draw_scale", "noise", "variance_scale", "intercept", "residual")
+_ARRAYS = (
+    "genes",
+    "kernel",
+    "own",
+    "measured",
+    "study",
+    "coefficients",
+    "draws",
+    "between",
+    "noise",
+    "variance_scale",
+    "intercept",
+)
+_NUMBERS = ("constant", "draw_scale", "residual")
 
 
 def restore_pair_kernel(
@@ -173,35 +158,30 @@ def restore_pair_kernel(
     """
     check_settings("pair_kernel", settings)
     total = len(cell.genes)
-    n = np.shape(arrays["genes"])[0] if np.ndim(arrays.get("genes", 0)) == 1 else None
+
+    def length(name: str) -> int | None:
+        return np.shape(arrays[name])[0] if np.ndim(arrays.get(name, 0)) == 1 else None
+
+    n, m, t = length("genes"), length("coefficients"), length("noise")
     shapes = {
         "genes": (n,),
         "kernel": (total, n),
         "own": (total,),
-        "coefficients": (n, n),
-        "draws": (None, n, n),
+        "measured": (m, None),
+        "study": (m,),
+        "coefficients": (m,),
+        "draws": (None, m),
+        "between": (t, t),
+        **dict.fromkeys(("noise", "variance_scale", "intercept"), (t,)),
         **dict.fromkeys(_NUMBERS, ()),
     }
     found = check_arrays("pair_kernel", arrays, shapes)
     genes = check_gene_numbers("pair_kernel", found["genes"], total)
+    for name, end in (("measured", len(genes) + 1), ("study", len(found["noise"]))):
+        if found[name].size and not (found[name].min() >= 0 and found[name].max() < end):
+            raise GiJaxError(
+                f"the array {name} of the pair_kernel model holds numbers outside 0 to {end - 1:,}; restore "
+                "the weights from a copy or train again"
+            )
     held: dict[str, Any] = {name: float(found[name]) for name in _NUMBERS}
     return PairKernel(**{**found, **held, "genes": genes})
-
-
-@jax.jit
-def _multiply(a: Array, b: Array) -> Array:
-    return jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
-
-
-@jax.jit
-def _effects(kernel: Array, coefficients: Array) -> Array:
-    return _multiply(_multiply(kernel, coefficients), kernel.T)
-
-
-@jax.jit
-def _add_square(total: Array, kernel: Array, coefficients: Array) -> Array:
-    return total + _effects(kernel, coefficients) ** 2
-
-
-def _slices(count: int) -> Iterator[slice]:
-    return (slice(start, start + ROWS_AT_ONCE) for start in range(0, count, ROWS_AT_ONCE))

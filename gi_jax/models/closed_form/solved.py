@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from jax import Array
 
 from gi_jax.checks import one_of
 from gi_jax.data.genotype_table import GenotypeTable
@@ -47,6 +48,16 @@ class Solved:
 
     def _prediction(self, genes: np.ndarray) -> Prediction:
         return Prediction(np.asarray(self.labels(genes), np.float64)[None], self.std(genes))
+
+    def of_study(self, code: int) -> Solved:
+        """The model itself: a label means the same in every study."""
+        return self
+
+    def program(self, genes: Array) -> Array:
+        """Refused, unless a subclass has one."""
+        raise GiJaxError(
+            f"a model of kind {self.kind} is a table of its data, which makes no program to export"
+        )
 
     def member(self, index: int) -> Solved:
         """The model itself."""

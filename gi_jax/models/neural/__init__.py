@@ -6,6 +6,7 @@ from flax import linen as nn
 
 from gi_jax.errors import GiJaxError
 from gi_jax.models.neural.dango import Dango, DangoOutput
+from gi_jax.models.neural.eager import Eager
 from gi_jax.models.neural.eager_v1 import EagerV1
 from gi_jax.models.neural.finite import STAGES, first_bad_stage
 from gi_jax.models.neural.gene_interaction_dango import GeneInteractionDango, GeneInteractionOutput
@@ -16,6 +17,7 @@ __all__ = [
     "STAGES",
     "Dango",
     "DangoOutput",
+    "Eager",
     "EagerV1",
     "GeneInteractionDango",
     "GeneInteractionOutput",
@@ -26,6 +28,7 @@ __all__ = [
 
 MODELS: dict[str, type[nn.Module]] = {
     "gene_interaction_dango": GeneInteractionDango,
+    "eager": Eager,
     "eager_v1": EagerV1,
     "dango": Dango,
 }

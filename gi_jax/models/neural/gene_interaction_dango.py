@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -13,10 +14,12 @@ from gi_jax.data.genotypes import GenotypeBatch
 from gi_jax.data.networks import CellGraph
 from gi_jax.models.neural.finite import finite_stages
 from gi_jax.models.neural.options import ModelConfig
+from gi_jax.nn.bilinear import BilinearPredictor
 from gi_jax.nn.encoder_layer import EncoderLayer
 from gi_jax.nn.gating import Gate, fixed_weights
 from gi_jax.nn.global_predictor import GlobalPredictor
 from gi_jax.nn.hyper_sagnn import HyperSAGNN, LocalOutput
+from gi_jax.nn.mlp import DropoutKeys, LinearParameters
 from gi_jax.nn.options import GeneEncoderConfig
 from gi_jax.nn.pooling import AttentionalPooling
 from gi_jax.nn.preprocessor import Preprocessor
@@ -86,8 +89,8 @@ class GeneInteractionDango(nn.Module):
             genotypes; norm statistics are then those of the larger batch.
         """
         c, batch = self.config, jax.tree.map(jnp.asarray, batch)
-        shape = (self.gene_num, c.hidden_channels)
-        embedding = self.param("gene_embedding", nn.initializers.normal(0.02), shape)  # [N, H]
+        embed = self._embedding(graph, train)
+        embedding = embed(None)  # [N, H]
         keep = keep_mask(batch, self.gene_num, embedding.dtype)  # [N, 1 + B]
         select = RowSelection(c.norm_statistics, batch.valid, axis=axis)
         # A sum can be corrected by the messages it loses; a softmax over messages is computed anew.
@@ -95,11 +98,15 @@ class GeneInteractionDango(nn.Module):
         change = changed_rows(graph, batch, capacity) if gin and capacity is not None else None
 
         shared = SharedColumn(embedding[:, None].astype(jnp.bfloat16 if self.half else embedding.dtype))
-        preprocess = Preprocessor(c.hidden_channels, c.norm, c.activation, c.dropout, name="preprocessor")
+        # A norm follows, so that small first weights are those that move fast; kaiming is the original's.
+        initial = "uniform" if c.embeds_features else "kaiming"
+        preprocess = Preprocessor(
+            c.hidden_channels, c.norm, c.activation, c.dropout, initial, name="preprocessor"
+        )
         states = preprocess(shared, select, train)
         layers, layer_weights = self._encode(graph, states, keep, select, change, train)
         if self._needs_deleted_genes_only:
-            rows = shared.columns.at[batch.genes.reshape(-1)].get(mode="fill", fill_value=0)  # [B S, 1, H]
+            rows = embed(batch.genes.reshape(-1))[:, None].astype(shared.columns.dtype)  # [B S, 1, H]
             rows = preprocess(SharedColumn(rows), select, train).wildtype.reshape(*batch.genes.shape, -1)
             exists = (batch.genes < self.gene_num)[..., None]
             deleted = jnp.where(exists, rows, 0).astype(embedding.dtype)  # [B, S, H]
@@ -109,7 +116,7 @@ class GeneInteractionDango(nn.Module):
 
         pooled = self._pool(layers[-1], batch, keep, change, train)
         global_interaction = self._predict_globally(pooled.z_p, train)
-        local = self._predict_locally(deleted, batch.sizes, train)
+        local = self._predict_locally(deleted, batch, train)
         gated = self._gate(global_interaction, local, train)
         # A check of what nothing else uses would have it computed.
         reported = pooled._asdict() if self._uses_global else {}
@@ -146,6 +153,27 @@ class GeneInteractionDango(nn.Module):
         """Each gene is computed by itself, and nothing needs those that are not deleted."""
         c = self.config
         return c.num_layers == 0 and c.norm_statistics == "node" and not self._uses_global
+
+    def _embedding(self, graph: CellGraph, train: bool) -> Callable[[Array | None], Array]:
+        """What gives the embeddings of all genes `[N, H]`, or of gene ids `[R]`.
+
+        They are free numbers, the gene's features f as they are, `[N, D]`, or `W f + b` and free numbers; the
+        two layers of the preprocessor follow.
+        """
+        c, n, h = self.config, self.gene_num, self.config.hidden_channels
+        if c.gene_embedding == "free":
+            free = self.param("gene_embedding", nn.initializers.normal(0.02), (n, h))
+            return lambda genes: _rows(free, genes)
+        known = graph.features
+        assert known is not None, "a cell with features, see `gi_jax.models.neural.gene_features`"
+        if c.gene_embedding == "features":
+            return lambda genes: _rows(known, genes)
+        project = LinearParameters(known.shape[1], h, initial="uniform", name="gene_features")()
+        free = self.param("gene_embedding", nn.initializers.zeros, (n, h))
+        # Without its part, a gene looks in training as those will that no training genotype deletes.
+        key = DropoutKeys(self, c.free_dropout, train)()
+        free = free if key is None else free * jax.random.bernoulli(key, 1 - c.free_dropout, (n, 1))
+        return lambda genes: project(_rows(known, genes)) + _rows(free, genes)
 
     def _encode(
         self,
@@ -194,12 +222,18 @@ class GeneInteractionDango(nn.Module):
             name="global_interaction_predictor",
         )(z_p, train)
 
-    def _predict_locally(self, deleted: Array, sizes: Array, train: bool) -> LocalOutput | None:
-        """From the embeddings of the deleted genes `[B, S, H]`; None for a model without this predictor."""
+    def _predict_locally(self, deleted: Array, batch: GenotypeBatch, train: bool) -> LocalOutput | None:
+        """From the embeddings of the deleted genes `[B, S, H]`; None for a model without this predictor.
+
+        Without boundaries the original's is 0, but for a batch that is a single genotype.
+        """
         c, local = self.config, self.config.local_predictor_config
         if not local.use_local_predictor:
             return None
-        return HyperSAGNN(
+        if local.predictor == "bilinear":
+            predictor = BilinearPredictor(c.hidden_channels, name="gene_interaction_predictor")
+            return predictor(deleted, batch.sizes)
+        predicted = HyperSAGNN(
             c.hidden_channels,
             local.num_heads,
             local.num_attention_layers,
@@ -207,7 +241,11 @@ class GeneInteractionDango(nn.Module):
             c.dropout,
             last_layer=c.last_layers,
             name="gene_interaction_predictor",
-        )(deleted, sizes, train)
+        )(deleted, batch.sizes, train)
+        if c.boundaries == "given":
+            return predicted
+        alone = (batch.valid.sum() == 1) & (c.norm_statistics == "batch")
+        return predicted._replace(interaction=jnp.where(alone, predicted.interaction, 0))
 
     def _gate(self, global_interaction: Array, local: LocalOutput | None, train: bool) -> Gated:
         """The prediction: the mixture of both, or the one that there is."""
@@ -225,6 +263,11 @@ class GeneInteractionDango(nn.Module):
         return Gated(mixed if self._uses_global else local.interaction, weights, logits)
 
 
+def _rows(of_genes: Array, genes: Array | None) -> Array:
+    """Rows `[R, ...]` of the given gene ids, 0 for padding; all of them without ids."""
+    return of_genes if genes is None else of_genes.at[genes].get(mode="fill", fill_value=0)
+
+
 class Gated(NamedTuple):
     """The prediction and how it was mixed of the global and the local one."""
 
@@ -234,7 +277,11 @@ class Gated(NamedTuple):
 
 
 def encoder_layer(
-    config: ModelConfig, graph_names: tuple[str, ...], encoder: GeneEncoderConfig, number: int
+    config: ModelConfig,
+    graph_names: tuple[str, ...],
+    encoder: GeneEncoderConfig,
+    number: int,
+    inner_activation: str = "",
 ) -> EncoderLayer:
     """Layer `number` of the gene encoder, recomputed as a whole in the backward pass with `remat: full`."""
     kind = nn.remat(EncoderLayer, static_argnums=(6,)) if config.remat == "full" else EncoderLayer
@@ -246,5 +293,6 @@ def encoder_layer(
         config.dropout,
         encoder,
         config.remat == "layer",
+        inner_activation,
         name=f"convs_{number}",
     )

@@ -1,0 +1,174 @@
+"""What the pair-kernel process predicts for one study: means and deviations of sums of pair effects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from gi_jax.data.gene_pairs import columns_of_pairs
+from gi_jax.models.closed_form.solved import Solved
+from gi_jax.models.model import Abilities
+
+ROWS_AT_ONCE = 4096  # genotypes whose rows of kernels are gathered at once
+MATRIX_PAYS = 50_000  # pairs, above which the matrix of all pair effects is made
+SMALLEST_SHARE = 0.01  # of the prior variance of a genotype, that stays whatever was measured
+
+
+class GeneKernel:
+    """A kernel of all N genes with the n that were fitted.
+
+    Args:
+      genes: `[n]` ids of the fitted genes, increasing.
+      kernel: `[N, n]` float32, K_cell.
+      own: `[N]` float32, K_ii.
+      constant: what all genes share in K.
+    """
+
+    def __init__(self, genes: np.ndarray, kernel: np.ndarray, own: np.ndarray, constant: float) -> None:
+        self.genes, self.kernel, self.own, self.constant = genes, kernel, own, constant
+        self.num_genes = len(own)
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """`[N + 1, n]` K_cell, last row zero; in float64, as sums of large terms of either sign follow."""
+        return np.pad(self.kernel.astype(np.float64), ((0, 1), (0, 0)))
+
+    @cached_property
+    def _column(self) -> np.ndarray:
+        """`[N + 1]`: the column of `kernel` for each gene id, n for other genes and padding."""
+        column = np.full(self.num_genes + 1, len(self.genes))
+        column[self.genes] = np.arange(len(self.genes))
+        return column
+
+    def between(self, i: np.ndarray, j: np.ndarray) -> np.ndarray:
+        """K of genes i and j, 0 for padding; of two genes that are not fitted, what all genes share."""
+        n, padding = len(self.genes), self.num_genes
+        column, other = self._column[j], self._column[i]
+        of_j, of_i = self.rows[i, np.minimum(column, n - 1)], self.rows[j, np.minimum(other, n - 1)]
+        found = np.where(column < n, of_j, np.where(other < n, of_i, self.constant))
+        found = np.where(i == j, np.append(self.own, 0)[i], found)
+        return np.where((i == padding) | (j == padding), 0.0, found)
+
+    def variance(self, genes: np.ndarray) -> np.ndarray:
+        """Variances `[M]` of the sums of pair effects of genotypes `[M, S]` before anything is measured."""
+        first, second = columns_of_pairs(genes)
+        total = np.zeros(len(genes))
+        for i, j in zip(first.T, second.T, strict=True):
+            for k, m in zip(first.T, second.T, strict=True):
+                total += self.between(i, k) * self.between(j, m) + self.between(i, m) * self.between(j, k)
+        return total
+
+
+@dataclass(frozen=True)
+class PairPosterior(Solved):
+    """The posterior of one study: `F = K_cell S K_cell^T`, and variances by draws; see `PairKernel`."""
+
+    genes: GeneKernel
+    measured: np.ndarray  # [M, S] int32 genotypes that were fitted, in columns of the kernel, n for padding
+    coefficients: np.ndarray  # [M], those of other studies weighed by their covariance with this one
+    draws: np.ndarray  # [Q, M] likewise, of labels drawn from the prior
+    scale: float  # variance of pair effects before anything is measured, in units of K
+    noise: float  # variance, in units of `variance_scale`
+    variance_scale: float
+    intercept: float
+    chosen: str = ""
+
+    kind = "pair_kernel"
+
+    @property
+    def abilities(self) -> Abilities:  # pyright: ignore[reportIncompatibleVariableOverride] # is only read
+        """Standard deviations only with draws from the prior."""
+        return Abilities(False, True, has_paths=False, has_deviations=bool(len(self.draws)))
+
+    @property
+    def num_genes(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride] # is only read
+        """N."""
+        return self.genes.num_genes
+
+    def _collect(self, coefficients: np.ndarray) -> np.ndarray:
+        """S `[n, n]`, see `gi_jax.ops.pair_kernel`."""
+        size = len(self.genes.genes) + 1
+        first, second = columns_of_pairs(self.measured)
+        weights = np.broadcast_to(coefficients[:, None], first.shape).ravel()
+        matrix = np.bincount((first * size + second).ravel(), weights, size**2).reshape(size, size)
+        return (matrix + matrix.T)[:-1, :-1]
+
+    @cached_property
+    def left(self) -> np.ndarray:
+        """`[N + 1, n]` K_cell S."""
+        return self.genes.rows @ self._collect(self.coefficients)
+
+    @cached_property
+    def effects(self) -> np.ndarray:
+        """F `[N + 1, N + 1]`, last row and column zero."""
+        return self.left @ self.genes.rows.T
+
+    @cached_property
+    def explained(self) -> np.ndarray:
+        """`[N + 1, N + 1]`: the variance of each pair effect that the training genotypes explain."""
+        total = jnp.zeros((self.num_genes, self.num_genes), jnp.float32)
+        for draw in self.draws:
+            total = _add_square(total, self.genes.kernel, self._collect(draw).astype(np.float32))
+        return np.pad(np.asarray(total) / max(len(self.draws), 1), (0, 1))
+
+    def labels(self, genes: np.ndarray) -> np.ndarray:
+        """Labels `[M]` for genotypes `[M, S]`."""
+        first, second = columns_of_pairs(genes)
+        if "effects" in vars(self) or first.size > MATRIX_PAYS:
+            return self.intercept + self.effects[first, second].sum(axis=1)
+        return self.intercept + _row_products(self.left, self.genes.rows, first, second)
+
+    def program(self, genes: Array) -> Array:
+        """Labels `[B]`, to be traced."""
+        left, right = jnp.asarray(self.left), jnp.asarray(self.genes.rows)
+        total = jnp.full(genes.shape[:1], self.intercept)
+        for i, j in zip(*np.triu_indices(genes.shape[1], k=1), strict=True):
+            total += (left[genes[:, i]] * right[genes[:, j]]).sum(axis=1)
+        return total
+
+    def std(self, genes: np.ndarray) -> np.ndarray | None:
+        """Standard deviations `[M]` of the labels that a measurement of genotypes `[M, S]` would give."""
+        if not len(self.draws):
+            return None
+        prior = self.scale * self.genes.variance(genes)
+        first, second = columns_of_pairs(genes)
+        if first.shape[1] == 1 and ("explained" in vars(self) or first.size > MATRIX_PAYS):
+            explained = self.explained[first[:, 0], second[:, 0]]
+        else:
+            explained = np.zeros(len(genes))
+            for draw in self.draws:
+                half = np.asarray(_multiply(self.genes.kernel, self._collect(draw).astype(np.float32)))
+                left = np.pad(half, ((0, 1), (0, 0)))
+                explained += np.square(_row_products(left, self.genes.rows, first, second))
+            explained /= len(self.draws)
+        left = np.maximum(prior - explained, SMALLEST_SHARE * prior)
+        return np.sqrt(self.variance_scale * (self.noise + left))
+
+
+def _row_products(left: np.ndarray, right: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """The sums `[M]` over pairs `[M, P]` of scalar products of a row of each matrix `[N + 1, n]`."""
+    sums = np.zeros(len(first))
+    for rows in _slices(len(first)):
+        for i, j in zip(first[rows].T, second[rows].T, strict=True):
+            sums[rows] += np.einsum("mn,mn->m", left[i], right[j])
+    return sums
+
+
+@jax.jit
+def _multiply(a: Array, b: Array) -> Array:
+    return jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
+
+
+@jax.jit
+def _add_square(total: Array, kernel: Array, coefficients: Array) -> Array:
+    return total + _multiply(_multiply(kernel, coefficients), kernel.T) ** 2
+
+
+def _slices(count: int) -> Iterator[slice]:
+    return (slice(start, start + ROWS_AT_ONCE) for start in range(0, count, ROWS_AT_ONCE))

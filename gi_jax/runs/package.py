@@ -1,0 +1,109 @@
+"""`gi-jax package`: a run as a model folder that needs nothing else."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from gi_jax.config import DataConfig, RunConfig, TrainerConfig
+from gi_jax.config.paths import check_files
+from gi_jax.data.bundled import bundled_studies
+from gi_jax.data.splits import load_split
+from gi_jax.errors import GiJaxError
+from gi_jax.evaluation.evaluation import EVALUATION
+from gi_jax.experiment.bundle import CONFIG, load_bundle, save_bundle
+from gi_jax.experiment.card import card
+from gi_jax.experiment.experiment import Experiment, load_experiment
+from gi_jax.experiment.stored_cell import network_fingerprints
+from gi_jax.files import check_folder, read_text
+from gi_jax.runs.resume import check_same_genes
+from gi_jax.runs.run import SPLIT
+
+_COLUMNS = ("pearson", "spearman", "rmse")
+
+
+def package(run: Path, folder: Path) -> None:
+    """Writes a whole model folder from a run: weights, genes, networks, label scale, split, card.
+
+    Raises:
+      GiJaxError: no run, its data changed or are gone, or the folder is not empty; then nothing is left
+        behind.
+    """
+    if folder.exists() and (folder.is_file() or any(folder.iterdir())):
+        raise GiJaxError(f"{folder}: exists and is not an empty folder; choose another name")
+    check_folder(folder)
+    bundle = load_bundle(run)
+    if bundle.graph is None and not (run / SPLIT).exists():
+        raise GiJaxError(f"{run}: holds no {SPLIT}; expected a run folder that a training wrote")
+    if bundle.graph is None:
+        check_files(bundle.config, run / CONFIG)
+        experiment = load_experiment(bundle.config, load_split(run / SPLIT))
+        check_same_genes(run, experiment.genes)
+        found = network_fingerprints(experiment.graph)
+        for name, sha in bundle.networks.items():
+            if found.get(name) != sha:
+                raise GiJaxError(
+                    f"the network '{name}' has other edges than the one this model was trained with; "
+                    f"restore its file"
+                )
+        parts = {
+            part: experiment.table.genes[getattr(experiment.split, part)] for part in ("train", "val", "test")
+        }
+        bundle = replace(bundle, graph=experiment.graph, parts=parts, networks=found)
+        bundle = replace(bundle, card=card("A model of genetic interactions", bundle, _origin(experiment),
+                                           _metrics(run / EVALUATION), (), folder.name))  # fmt: skip
+    bundle = replace(bundle, config=_by_itself(bundle.config))
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    new = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".new-"))
+    try:
+        save_bundle(bundle, new)
+        load_bundle(new)
+        new.chmod(0o755)
+        if folder.exists():
+            folder.rmdir()
+        new.rename(folder)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def _by_itself(config: RunConfig) -> RunConfig:
+    """The configuration without what names files of this machine."""
+    data = config.data
+    named = tuple(source for source in data.genotypes if source in bundled_studies())
+    own = DataConfig(genotypes=named, filter=data.filter, split=replace(data.split, files={}))
+    cache = TrainerConfig.compilation_cache
+    features = tuple(name for name in config.cell_dataset.features if name not in data.features)
+    return replace(
+        config,
+        data=own,
+        cell_dataset=replace(config.cell_dataset, features=features),
+        model=replace(config.model, checkpoint_path=None),
+        regression_task=replace(config.regression_task, frozen=()),
+        trainer=replace(config.trainer, compilation_cache=cache),
+    )
+
+
+def _origin(experiment: Experiment) -> Sequence[str]:
+    lines, bundled = [], bundled_studies()
+    for source in experiment.config.data.genotypes:
+        if source in bundled:
+            lines.append(
+                f"{source}: bundled with gi_jax, its source and licence are in gi_jax/data/yeast/README.md"
+            )
+        else:
+            lines.append(f"{Path(source).name}: its owner's licence holds")
+    return [*lines, str(experiment.split)]
+
+
+def _metrics(path: Path) -> str:
+    """The metrics of a run's test split, as a table in Markdown."""
+    if not path.exists():
+        return "Not measured: the run was never evaluated."
+    header, *rows = (line.split("\t") for line in read_text(path).splitlines())
+    wanted = [header.index(name) for name in ("model", "genotypes", *_COLUMNS)]
+    lines = [[row[i] for i in wanted] for row in (header, *rows)]
+    rule = ["---"] * len(wanted)
+    return "\n".join("| " + " | ".join(line) + " |" for line in (lines[0], rule, *lines[1:]))
