@@ -9,7 +9,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c c
 # Large pages for the work space: a step takes a tenth to a fifth less time on Linux (docs/performance.md).
 demo study: export GLIBC_TUNABLES ?= glibc.malloc.hugetlb=1
 
-.PHONY: demo test bench study lint types docs clean
+.PHONY: demo test upstream bench study lint types docs clean
 
 demo: $(VENV)/.installed
 	$(BIN)/gi-jax -v train --config pair_kernel --out $(RUN) --resume
@@ -17,6 +17,12 @@ demo: $(VENV)/.installed
 
 test: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -n 2 --dist worksteal
+
+# torchcell's own classes beside this project: minutes, and not part of the tests.
+upstream: $(VENV)/.installed-test
+	$(INSTALL) -e ".[upstream]"
+	$(BIN)/python -m pip download --quiet --no-deps --ignore-requires-python --dest $(VENV)/upstream torchcell==1.8.4
+	$(BIN)/python -m tests.upstream $(VENV)/upstream
 
 bench: $(VENV)/.installed-test
 	$(BIN)/python -m tests.benchmarks --json runs/benchmarks.json

@@ -79,6 +79,27 @@ def convert(
         raise typer.Exit(1)
 
 
+def record(
+    model: Annotated[
+        Path, typer.Argument(help="Folder of a model or of a run.", metavar="MODEL", parser=path)
+    ],
+    folder: Annotated[Path, typer.Argument(help="New folder of the case.", metavar="DIR", parser=path)],
+    genotypes: Annotated[
+        list[str] | None,
+        typer.Argument(help="Deleted genes, as YAL001C,YBL002W.", metavar="GENOTYPE", parser=str),
+    ] = None,
+    gradients: Annotated[
+        bool, typer.Option("--gradients/--no-gradients", help="Record gradients of a loss too.")
+    ] = True,
+) -> None:
+    """Record what a model computes for some genotypes: a case that `gi-jax verify` compares with later."""
+    from conversion.record import record as record_case
+
+    check_devices()
+    arrays = record_case(model, folder, genotypes or (), gradients=gradients)
+    CONSOLE.print(f"{model} -> {folder}: {arrays} arrays")
+
+
 def exporter() -> None:
     """Print gi_jax_export.py, which exports a model where torchcell runs: redirect it into a file."""
     import sys
@@ -135,6 +156,8 @@ def _show_case(folder: Path, precision: str, *, brief: bool, weights: Weights | 
         CONSOLE.print(f"FAIL {folder.name}: {error}", style="red")
         return False
     shown = [result for result in results if not (brief and result.passed)]
+    if precision == "float32" and (how := _derived(folder)):
+        CONSOLE.print(f"{folder.name}: {how}")
     if shown:
         CONSOLE.print(f"{folder.name} in {precision}: largest error, largest recorded entry, array")
     for result in shown:
@@ -150,6 +173,18 @@ def _show_case(folder: Path, precision: str, *, brief: bool, weights: Weights | 
             style="red",
         )
     return bad is None
+
+
+def _derived(folder: Path) -> str:
+    """Where the float32 tolerances of a case come from, if it does not say them itself."""
+    from conversion.golden import read_meta
+
+    meta = read_meta(folder)
+    if meta["model"] == "loss" or "float32_max_abs_error" in meta:
+        return ""
+    if (folder / "outputs_f32.npz").exists() and not (folder / "grads.safetensors").exists():
+        return "float32 tolerances from its outputs_f32.npz"
+    return "float32 tolerances derived from how its values move when every parameter is rounded to float32"
 
 
 def _line(result: ArrayResult) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,12 +16,16 @@ from conversion.resolve import WrittenConfig, resolve
 from conversion.state_dict_files import SUFFIXES, check_target, read_state_dict, write_state_dict
 from conversion.to_flax import step_counters, to_flax
 from conversion.to_torch import to_torch
-from gi_jax.config import ModelConfig
+from gi_jax.config import ModelConfig, RunConfig
 from gi_jax.config.reading import reading_of
 from gi_jax.data.gene_list import GeneList, load_gene_list
+from gi_jax.data.networks import CellGraph
 from gi_jax.data.transforms import LabelTransform
 from gi_jax.errors import GiJaxError
 from gi_jax.experiment.bundle import ModelBundle, load_bundle, save_bundle
+from gi_jax.experiment.card import card
+from gi_jax.experiment.cell import load_graph
+from gi_jax.experiment.stored_cell import network_fingerprints
 from gi_jax.files import check_folder, read_text, write_text
 
 
@@ -55,6 +60,11 @@ def torch_to_folder(
     config, architecture, unused = resolve(file.tensors, written, overrides)
     variables = to_flax(file.tensors, architecture)
     gene_list, notes = _genes(genes, architecture.gene_num)
+    notes.append(
+        "no recorded values were compared: a wrong order of genes, activation or number of heads would "
+        "change every "
+        "number and nothing would tell; compare with --verify DIR, or convert an export of the model"
+    )
     if file.prefix:
         notes.append(f"keys start with `{file.prefix}`, which was taken off")
     if file.place:
@@ -65,19 +75,52 @@ def torch_to_folder(
         notes += [f"{written.source}: {line}" for line in understood.lines()]
     elif written and unused:
         notes.append(f"{written.source}: without meaning here and not used: {', '.join(unused)}")
-    if written and config.transforms.labels.strategy != "identity":
+    if config.transforms.labels.strategy != "identity":
         notes.append(
             "a checkpoint does not hold the scale of its labels: predictions come out as the model's own, "
             "unscaled; write center and scale into labels.json if you have them"
         )
     identity = LabelTransform("identity", (0.0,), (1.0,))
-    save_bundle(ModelBundle(config, gene_list, identity, {}, variables), folder)
+    graph = _stated_graph(config, gene_list, named=genes is not None)
+    if graph is None:
+        notes.append(
+            "a checkpoint does not hold the edges of its networks, and weights go by position: the folder "
+            "does not "
+            "predict until they are given. Convert again with --genes and, for every network, "
+            "data.networks.NAME.path=FILE data.networks.NAME.directed=true (torchcell's edges are "
+            "literal: one "
+            "direction, a self loop on every gene) or cell_dataset.absent=[NAME]; or convert an export of "
+            "the model "
+            "(`gi-jax exporter`), which has all of it"
+        )
+        bundle = ModelBundle(config, gene_list, identity, {}, variables)
+    else:
+        own = replace(config, data=replace(config.data, genes=None, networks={}))
+        bundle = ModelBundle(own, gene_list, identity, network_fingerprints(graph), variables, graph=graph)
+        text = card(
+            "A converted torchcell model",
+            bundle,
+            (f"converted from {source.name}",),
+            "Not measured.",
+            notes,
+            "MODEL",
+        )
+        bundle = replace(bundle, card=text)
+    save_bundle(bundle, folder)
     extra = {
         "edge_form": architecture.edge_form,
         "num_batches_tracked": step_counters(file.tensors, architecture),
     }
     write_text(folder / TORCH, json.dumps(extra, indent=1) + "\n")
     return Conversion(Weights(architecture, variables), tuple(notes))
+
+
+def _stated_graph(config: RunConfig, genes: GeneList, *, named: bool) -> CellGraph | None:
+    """The networks, if files of all of them are stated; a bundled name alone may mean other edges."""
+    names = [name for name in config.cell_dataset.graphs if name not in config.cell_dataset.absent]
+    if not named or not names or any(name not in config.data.networks for name in names):
+        return None
+    return load_graph(config, genes)[0]
 
 
 def folder_to_torch(folder: Path, target: Path) -> Conversion:

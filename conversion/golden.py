@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -83,6 +83,8 @@ class GoldenCase:
         architecture = architecture_from_kwargs(
             meta["model"], meta["kwargs"], meta["graph_names"], boundaries=meta.get("boundaries", True)
         )
+        if "options" in meta:  # of this project's own, in cases that `gi-jax record` wrote
+            architecture = replace(architecture, config=replace(architecture.config, **meta["options"]))
         return with_edge_form(architecture, self.state_dict)
 
     @property

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from jax.typing import DTypeLike
 
+from conversion.float32_errors import float32_errors
 from conversion.golden import Arrays, GoldenCase, GoldenRun, Weights, read_meta, read_recorded, run_case
 from conversion.replay_loss import replay_loss_case
 from conversion.torch_keys import COUNTER
@@ -69,7 +70,8 @@ def verify_case(
     """All arrays of a recorded case: outputs in the order of computation, gradients, state after training.
 
     Tolerances are relative to the largest recorded entry of each array: 1e-11 for values and 1e-10
-    for gradients in float64, 1e-5 in float32 plus twice what PyTorch's own float32 run is off.
+    for gradients in float64, 1e-5 in float32 plus twice what PyTorch's own float32 run is off (derived where
+    the case does not say, see `float32_errors`). A case without gradients is compared without.
     Values that vanish in exact arithmetic are rounding noise and compared as such; a parameter to which
     PyTorch gives no gradient must have gradient zero.
 
@@ -82,6 +84,7 @@ def verify_case(
     expected = read_recorded(folder / "outputs.npz")
     if meta["model"] == "loss":
         return _verify_loss(folder, expected, dtype)
+    gradients = gradients and (folder / "grads.safetensors").exists()
     run = run_case(
         GoldenCase.load(folder),
         dtype,
@@ -97,8 +100,9 @@ def verify_case(
     )
     if np.dtype(dtype) == np.float64:
         return compare(run, recorded, dtype)
-    own = {name: 2 * error for name, error in meta.get("float32_max_abs_error", {}).items()}
-    return compare(run, recorded, dtype, own, 2 * meta.get("float32_grad_max_abs_error", 0.0))
+    errors = float32_errors(folder, meta, gradients=gradients)
+    own = {name: 2 * error for name, error in errors.outputs.items()}
+    return compare(run, recorded, dtype, own, 2 * errors.gradients)
 
 
 def compare(

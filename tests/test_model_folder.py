@@ -8,6 +8,7 @@ import io
 import json
 import shutil
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,15 +16,19 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from conversion.float32_errors import float32_errors
 from gi_jax.config import load_config
+from gi_jax.data.gene_list import GeneList
 from gi_jax.errors import GiJaxError
 from gi_jax.experiment.bundle import load_bundle
 from gi_jax.experiment.experiment import load_experiment
+from gi_jax.models.model import Cell
 from gi_jax.predict.predictor import Predictor
 from gi_jax.runs.evaluate import evaluate
 from gi_jax.runs.going_on import going_on
 from gi_jax.runs.package import package
 from gi_jax.runs.run import train, training_task
+from gi_jax.training.same_model import check_same_model
 from gi_jax.training.start import fresh_state
 
 QUIET = Console(quiet=True)
@@ -251,3 +256,48 @@ def test_edges_that_are_not_those_of_the_fingerprint_are_refused(copy: Path) -> 
     (copy / "networks.json").write_text(json.dumps(networks | {name: "0" * 64}))
     with pytest.raises(GiJaxError, match=f"the edges of `{name}` are not those that networks.json says"):
         load_bundle(copy)
+
+
+def test_a_recorded_case_is_verified_with_and_without_tolerances_and_gradients(
+    packaged: Packaged, gi_jax, tmp_path: Path
+) -> None:
+    ids = load_bundle(packaged.model).genes.ids
+    code, out, _ = gi_jax("record", packaged.model, tmp_path / "case", f"{ids[0]},{ids[3]}", ids[5])
+    assert code == 0 and "arrays" in out
+    code, out, _ = gi_jax("verify", "--brief", tmp_path / "case")
+    assert code == 0 and "PASS case" in out
+    meta = json.loads((tmp_path / "case" / "case.json").read_text())
+    tolerances = meta.pop("float32_max_abs_error")
+    (tmp_path / "case" / "case.json").write_text(json.dumps(meta))
+    for name in ("grads.safetensors", "outputs_f32.npz"):
+        (tmp_path / "case" / name).unlink()
+    code, out, _ = gi_jax("verify", "--brief", "--precision", "float32", tmp_path / "case")
+    assert code == 0 and "float32 tolerances derived" in out
+    derived = float32_errors(tmp_path / "case", meta, gradients=False).outputs["gene_interaction"]
+    assert tolerances["gene_interaction"] / 8 < derived < 1e-2
+    outputs = dict(np.load(tmp_path / "case" / "outputs.npz"))
+    outputs["gene_interaction"] = outputs["gene_interaction"] * 1.01
+    np.savez(tmp_path / "case" / "outputs.npz", **outputs)
+    code, out, _ = gi_jax("verify", "--brief", "--precision", "float32", tmp_path / "case")
+    assert code == 1 and "output gene_interaction" in out
+
+
+def test_genes_and_networks_in_another_order_are_refused_by_name(packaged: Packaged) -> None:
+    """Shapes would be the same, and all numbers others."""
+    bundle = load_bundle(packaged.model)
+    config = replace(bundle.config, model=replace(bundle.config.model, checkpoint_path="MODEL"))
+    assert bundle.graph is not None
+    check_same_model(bundle, config, Cell(bundle.genes, bundle.graph))
+    turned = GeneList(bundle.genes.ids[::-1])
+    with pytest.raises(
+        GiJaxError, match=f"gene 1 of the gene list is {turned.ids[0]}, the weights were trained"
+    ):
+        check_same_model(bundle, config, Cell(turned, bundle.graph))
+    graph = replace(bundle.graph, names=bundle.graph.names[::-1], networks=bundle.graph.networks[::-1])
+    with pytest.raises(
+        GiJaxError, match=r"cell_dataset.graphs is .*the weights were trained with .*in another order"
+    ):
+        check_same_model(bundle, config, Cell(bundle.genes, graph))
+    graph = replace(bundle.graph, networks=bundle.graph.networks[::-1])  # names in order, edges exchanged
+    with pytest.raises(GiJaxError, match="has other edges than the one the weights were trained with"):
+        check_same_model(bundle, config, Cell(bundle.genes, graph))

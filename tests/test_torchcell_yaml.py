@@ -12,6 +12,7 @@ from gi_jax.config import load_config, parse_config, to_yaml
 from gi_jax.config.reading import reading, reading_of
 from gi_jax.data.bundled import bundled_networks, bundled_studies, not_bundled
 from gi_jax.errors import GiJaxError
+from gi_jax.models.model import PredictionSettings
 from gi_jax.training.objective import make_objective
 
 FOLDER = Path(__file__).parent / "torchcell_yaml"
@@ -162,3 +163,8 @@ def test_other_data_is_never_suggested(name: str) -> None:
 def test_a_slip_of_the_hand_is(name: str, meant: str) -> None:
     known = (*bundled_networks(), *bundled_studies())
     assert f"did you mean `{meant}`?" in str(not_bundled("network", name, known, "name its file"))
+
+
+def test_half_precision_is_for_training_and_not_inherited_by_predictions() -> None:
+    assert load_config(FOLDER / "006_gi_cabbi_041.yaml").config.trainer.precision == "bf16"
+    assert PredictionSettings().precision == "32"

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from conversion.commands import convert, exporter, verify
+from conversion.commands import convert, exporter, record, verify
 from gi_jax import __version__
 from gi_jax.cli.evaluate import evaluate
 from gi_jax.cli.export import export
@@ -50,6 +50,7 @@ for command in (
     genes,
     convert,
     exporter,
+    record,
     verify,
 ):
     app.command()(command)

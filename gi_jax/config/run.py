@@ -95,13 +95,15 @@ class RunConfig:
                 f"{self.model.kind} uses no gene features; leave the list empty, set kind: pair_kernel, or "
                 "gene_embedding: features"
             )
+        solved = self.model.prior if isinstance(self.model, ModelConfig) else self.model
         if (
-            isinstance(self.model, PairKernelOptions)
-            and self.model.studies == "apart"
+            isinstance(solved, PairKernelOptions)
+            and solved.studies == "apart"
             and not self.transforms.labels.per_study
         ):
+            key = "model" if solved is self.model else "model.prior"
             raise GiJaxError(
-                "model.studies is 'apart', which takes labels on a scale of each study's own; set "
+                f"{key}.studies is 'apart', which takes labels on a scale of each study's own; set "
                 "transforms.forward_transform.normalization.gene_interaction.per_study: true"
             )
         if self.regression_task.frozen and self.model.checkpoint_path is None:

@@ -73,13 +73,13 @@ def effects(
         _product(kernel[:, s.genes], collect(s.pairs, a, len(s.genes)))
         for s, a in zip(studies, coefficients, strict=True)
     ]
-    return [
-        sum(
-            between[t, s] * _product(half[s][of.genes], kernel[studies[s].genes][:, of.genes])
-            for s in range(len(studies))
-        )
-        for t, of in enumerate(studies)
-    ]
+    found = []
+    for t, of in enumerate(studies):
+        total = jnp.zeros((len(of.genes), len(of.genes)), kernel.dtype)
+        for s, other in enumerate(studies):
+            total += between[t, s] * _product(half[s][of.genes], kernel[other.genes][:, of.genes])
+        found.append(total)
+    return found
 
 
 def covariance_product(

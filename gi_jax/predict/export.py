@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax import Array, export
 
 from gi_jax.arguments import as_sequence
+from gi_jax.data.gene_list import gene_list_text
 from gi_jax.errors import GiJaxError
 from gi_jax.files import check_folder, replacing_together, write_text
 from gi_jax.predict.predictor import Predictor
@@ -85,8 +86,6 @@ def export_model(
     check_folder(folder, create=True)
     content = _program(predictor, size, study, platforms)
     names = predictor.bundle.genes
-    labelled = zip(names.ids, names.labels, strict=True)
-    lines = (gene if label == gene else f"{gene}\t{label}" for gene, label in labelled)
     card = _CARD.format(
         program=PROGRAM,
         genes=GENES,
@@ -98,7 +97,7 @@ def export_model(
     )
     with replacing_together(folder) as new:
         (new / PROGRAM).write_bytes(content)
-        write_text(new / GENES, "\n".join(lines) + "\n")
+        write_text(new / GENES, gene_list_text(names))
         write_text(new / CARD, card)
 
 

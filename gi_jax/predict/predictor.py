@@ -56,6 +56,15 @@ class Predictor:
         fitted: FittedModel | None = None,
     ) -> None:
         config = bundle.config
+        unknown = graph is None and bundle.graph is None and not bundle.networks
+        if unknown and config.cell_dataset.graphs and config.model.predicts_from_networks:
+            raise GiJaxError(
+                "the model folder says nothing of its networks' edges, as after the conversion of a bare "
+                "checkpoint: "
+                "whatever bears the name of one might be another. Convert again with a file for every "
+                "network "
+                "(data.networks.NAME.path=FILE), or convert an export of the model, see `gi-jax exporter`"
+            )
         if graph is None and bundle.graph is not None:
             graph = ready(bundle.graph, config)
         if graph is None and not config.model.predicts_from_networks:

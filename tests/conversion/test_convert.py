@@ -56,7 +56,7 @@ def test_gene_names_are_asked_for_and_checked(tmp_path: Path) -> None:
     (tmp_path / "genes.txt").write_text("".join(f"Y{i}\n" for i in range(9)))
     genes = tmp_path / "genes.txt"
     result = torch_to_folder(weights(PAIRWISE), tmp_path / "named", genes=genes, overrides=ANSWERS)
-    assert result.notes == ()
+    assert not any("does not name its" in note for note in result.notes)
     assert load_bundle(tmp_path / "named").genes.ids[8] == "Y8"
     genes.write_text("Y0\nY1\n")
     with pytest.raises(GiJaxError, match="lists 2 genes, the checkpoint has 9"):
@@ -170,3 +170,33 @@ def test_a_target_is_tried_before_the_checkpoint_is_read(tmp_path: Path) -> None
     (tmp_path / "file").write_text("")
     with pytest.raises(GiJaxError, match="file is no folder"):
         torch_to_folder(tmp_path / "none.pt", tmp_path / "file" / "model")
+
+
+def test_a_bare_checkpoint_does_not_predict_until_its_edges_are_given(tmp_path: Path) -> None:
+    """Its weights go by position, so whatever bears a network's name might be another network."""
+    case = load("lazy_layer_relu_sum")
+    genes = tmp_path / "genes.txt"
+    genes.write_text("".join(f"Y{i}\n" for i in range(case.architecture.gene_num)))
+    result = convert(weights("lazy_layer_relu_sum"), tmp_path / "bare", written=case.written, genes=genes)
+    assert any("does not predict until they are given" in note for note in result.notes)
+    assert any("no recorded values were compared" in note for note in result.notes)
+    with pytest.raises(GiJaxError, match="says nothing of its networks' edges.*data.networks.NAME.path=FILE"):
+        Predictor.load(tmp_path / "bare")
+    stated = []
+    for name in case.graphs:
+        file = tmp_path / f"{name}.tsv"
+        rows = np.unique(case.graphs[name].T, axis=0)
+        file.write_text("src\tdst\n" + "".join(f"Y{a}\tY{b}\n" for a, b in rows))
+        stated += [f"data.networks.{name}.path={file}", f"data.networks.{name}.directed=true"]
+    convert(
+        weights("lazy_layer_relu_sum"),
+        tmp_path / "whole",
+        written=case.written,
+        genes=genes,
+        overrides=stated,
+    )
+    bundle = load_bundle(tmp_path / "whole")
+    assert bundle.graph is not None and bundle.config.data.networks == {}
+    for name in case.graphs:
+        assert bundle.graph[name].num_edges == len(np.unique(case.graphs[name].T, axis=0))
+    assert Predictor(bundle).graph.names == bundle.graph.names

@@ -15,12 +15,16 @@ from typing import Any, NamedTuple
 import networkx as nx
 import numpy as np
 import torch
+from rich.console import Console
 
 from conversion import gi_jax_export
 from conversion.convert import convert
 from conversion.state_dict_files import read_state_dict
 from gi_jax.data.bundled import YEAST
+from gi_jax.errors import GiJaxError
 from gi_jax.predict.predictor import Predictor
+from gi_jax.runs.evaluate import evaluate
+from tests.upstream.five_steps import five_steps
 from tests.upstream.oracle import GeneGraph, GeneMultiGraph, classes
 from tests.upstream.samples import BOUNDARIES, FOLLOWED, Samples
 
@@ -161,10 +165,11 @@ def travel(kind: str, world: World, *, boundaries: bool = True) -> dict[str, flo
     start = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        lightning.Trainer(
+        trainer = lightning.Trainer(
             max_epochs=1, limit_train_batches=STEPS, logger=False, enable_checkpointing=False,
             enable_progress_bar=False, enable_model_summary=False, accelerator="cpu",
-        ).fit(task, loader)  # fmt: skip
+        )  # fmt: skip
+        trainer.fit(task, loader)
     took["torchcell trained, s"] = time.perf_counter() - start
     with tempfile.TemporaryDirectory() as folder:
         exported, converted = Path(folder) / "export", Path(folder) / "model"
@@ -188,7 +193,8 @@ def travel(kind: str, world: World, *, boundaries: bool = True) -> dict[str, flo
         gi_jax_export.unwrapped(task.model).load_state_dict(state, strict=True)
         ours = {k: v.numpy() for k, v in task.model.state_dict().items()}
         assert all(np.array_equal(ours[key], value.numpy()) for key, value in state.items()), "the way back"
-        took |= _go_on(kind, task, samples, follow, world, converted, Path(folder))
+        _from_checkpoint(kind, trainer, task, Path(folder), boundaries=boundaries)
+        took |= five_steps(kind, task, samples, follow, world.genotypes, converted)
     return took
 
 
@@ -209,13 +215,33 @@ def _by_name(task: Any, samples: Samples, follow: Any, world: World, folder: Pat
     theirs = np.array(labels) * t.scale[0] + t.center[0]
     off = np.abs(ours - theirs).max() / np.abs(theirs).max()
     assert off < 2e-5, f"predictions by name differ by {off}"
+    table = folder.parent / "measured.tsv"
+    lines = [f"{','.join(genes)}\t{score}" for genes, score in genotypes]
+    table.write_text("\n".join(["genes\tscore", *lines]) + "\n")
+    found = evaluate(folder, table, console=Console(quiet=True), prepare=lambda config: None)
+    pearson = np.corrcoef(theirs, [score for _, score in genotypes])[0, 1]
+    assert abs(found.metrics["model"].pearson - pearson) < 1e-4, "the evaluation"
     return float(off)
 
 
-def _go_on(
-    kind: str, task: Any, samples: Samples, follow: Any, world: World, converted: Path, folder: Path
-) -> dict[str, float]:
-    """Five training steps of both, and their evaluation on the test part."""
-    from tests.upstream.five_steps import five_steps
-
-    return five_steps(kind, task, samples, follow, world.genotypes, converted)
+def _from_checkpoint(kind: str, trainer: Any, task: Any, folder: Path, *, boundaries: bool) -> None:
+    """A Lightning checkpoint: refused by name of the exporter here, exported where torchcell is."""
+    path, exported = folder / "last.ckpt", folder / "from_checkpoint"
+    trainer.save_checkpoint(path)
+    try:
+        convert(path, folder / "refused")
+    except GiJaxError as error:
+        assert "gi-jax exporter > gi_jax_export.py" in str(error)
+    else:
+        raise AssertionError("a checkpoint with objects was read")
+    model = gi_jax_export.unwrapped(task.model)
+    arguments = gi_jax_export.constructor_arguments(model, kind)
+    graphs = arguments.pop("graph_names" if kind != "dango" else "edge_types")
+    config = {"model": arguments, "cell_dataset": {"graphs": graphs}, "data_module": {"batch_size": BATCH}}
+    gi_jax_export.from_checkpoint(path, exported, config=config, kind=kind, boundaries=boundaries)
+    convert(exported, folder / "of_checkpoint")
+    first, second = (
+        read_state_dict(folder / name / "weights.safetensors").tensors
+        for name in ("export", "from_checkpoint")
+    )
+    assert all(np.array_equal(first[key], second[key]) for key in first), "the weights of the checkpoint"

@@ -16,7 +16,7 @@ from tests.upstream.oracle import GeneMultiGraph, classes, random_state
 from tests.upstream.samples import BOUNDARIES, FOLLOWED, Samples, cell_graph_of
 
 ACTIVATIONS = ("relu", "gelu", "sigmoid", "leaky_relu", "tanh")
-LAZY_NORMS = ("layer", "batch", "graph", "instance", "pair", "mean_subtraction")
+LAZY_NORMS = ("layer", "batch", "graph", "instance", "pair")
 
 
 def random_options(kind: str, draw: random.Random) -> dict[str, Any]:

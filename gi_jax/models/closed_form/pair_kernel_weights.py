@@ -144,4 +144,4 @@ def _error(
         ((pair_sums(matrix, pairs) - labels) ** 2).sum()
         for matrix, pairs, labels in zip(found, system.val, system.val_labels, strict=True)
     ]
-    return sum(squares) / sum(map(len, system.val_labels)), solution.coefficients
+    return jnp.stack(squares).sum() / sum(map(len, system.val_labels)), solution.coefficients

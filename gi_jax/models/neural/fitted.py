@@ -19,7 +19,8 @@ from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.data.genotypes import GenotypeBatch, genotype_batch
 from gi_jax.data.networks import CellGraph
 from gi_jax.errors import GiJaxError
-from gi_jax.models.closed_form.pair_kernel import PairKernel, restore_pair_kernel
+from gi_jax.models.closed_form.pair_kernel import restore_pair_kernel
+from gi_jax.models.closed_form.solved import Solved
 from gi_jax.models.model import Abilities, Cell, Prediction, PredictionSettings, StartedTile
 from gi_jax.models.neural import build_model, num_parameters
 from gi_jax.models.neural.fixed import ADDED, FIXED, PRIOR, trained_part
@@ -53,7 +54,7 @@ class NeuralModel:
         graph: CellGraph,
         settings: PredictionSettings,
         fixed: Mapping[str, Any] = MappingProxyType({}),
-        prior: PairKernel | None = None,
+        prior: Solved | None = None,
         scale: float = 1.0,
     ) -> None:
         self.module, self.trained, self.graph, self.settings = module, trained, graph, settings
@@ -98,8 +99,20 @@ class NeuralModel:
         return Prediction(below.members + self.scale * own, below.std)
 
     def of_study(self, code: int) -> NeuralModel:
-        """The model itself: a label means the same in every study."""
-        return self
+        """The model with its prior as that predicts one study; without one a label means the same in all."""
+        if self.prior is None:
+            return self
+        prior = self.prior.of_study(code)
+        return NeuralModel(
+            self.module,
+            self.trained,
+            self.variables,
+            self.graph,
+            self.settings,
+            self.fixed,
+            prior,
+            self.scale,
+        )
 
     def program(self, genes: Array) -> Array:
         """Labels `[B]`, to be traced: one genotype after the other, each by all rows of its cell."""
@@ -185,7 +198,7 @@ def restore_neural(
     return NeuralModel(module, options, variables, graph, settings, fixed, prior, scale)
 
 
-def _prior(arrays: Mapping[str, Any], options: ModelConfig, cell: Cell) -> tuple[PairKernel | None, float]:
+def _prior(arrays: Mapping[str, Any], options: ModelConfig, cell: Cell) -> tuple[Solved | None, float]:
     """The model to which this one adds, and the part of what it says that is added.
 
     Raises:
