@@ -25,11 +25,11 @@ for done in screen.run():  # tile by tile; stop when you like, what was found so
 
 found = screen.found()
 for genotype, score in zip(found.genes, found.score, strict=True):
-    print(f"{','.join(data.genes.names(genotype))}\t{score:+.3f}")
+    print(f"{','.join(data.genes.labelled(genotype))}\t{score:+.3f}")
 
 # A query strain that lacks two genes, crossed to every other one: triples with these two in all of them.
 query = gi_jax.Screen(model, measured[2:40], size=3, including=measured[:2], top=3)
 for _ in query.run():
     pass
 lowest = query.found()
-print(f"lowest triple: {','.join(data.genes.names(lowest.genes[0]))}, {lowest.score[0]:+.3f}")
+print(f"lowest triple: {','.join(data.genes.labelled(lowest.genes[0]))}, {lowest.score[0]:+.3f}")

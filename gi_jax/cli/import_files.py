@@ -83,5 +83,5 @@ def import_files(
     for report in imported.reports:
         CONSOLE.print(str(report), soft_wrap=True)
     for hint in imported.hints:
-        CONSOLE.print(hint, soft_wrap=True)
+        CONSOLE.print(hint.replace("FOLDER", str(out)), soft_wrap=True)
     CONSOLE.print(f"written to {out}", soft_wrap=True)

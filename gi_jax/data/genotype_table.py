@@ -22,7 +22,7 @@ class GenotypeTable:
     sizes: np.ndarray  # [M] int8, number of deleted genes
     score: np.ndarray  # [M] float64, in the units of its study; the number that the source gives, to the bit
     p_value: np.ndarray  # [M] float32, NaN where none is given
-    study: np.ndarray  # [M] int16, position in `studies`
+    study: np.ndarray  # [M] int16 (int32 for very many), position in `studies`
     studies: tuple[str, ...]
     num_genes: int  # N
 
@@ -77,6 +77,11 @@ def row_keys(genes: np.ndarray, num_genes: int) -> np.ndarray | None:
     return keys
 
 
+def code_type(num_studies: int) -> type[np.signedinteger]:
+    """The narrowest type for the positions of so many studies."""
+    return np.int16 if num_studies < 2**15 else np.int32
+
+
 def joined(tables: Sequence[GenotypeTable]) -> GenotypeTable:
     """Tables over one gene list as one, studies of the same name made one."""
     if len(tables) == 1:
@@ -86,7 +91,7 @@ def joined(tables: Sequence[GenotypeTable]) -> GenotypeTable:
     num_genes, width = tables[0].num_genes, max(table.genes.shape[1] for table in tables)
     rows = np.cumsum([0, *map(len, tables)])
     genes = np.full((rows[-1], width), num_genes, np.int32)
-    study = np.empty(rows[-1], np.int16 if len(studies) < 2**15 else np.int32)
+    study = np.empty(rows[-1], code_type(len(studies)))
     for table, start, stop in zip(tables, rows, rows[1:], strict=False):
         genes[start:stop, : table.genes.shape[1]] = table.genes
         study[start:stop] = np.array([code[name] for name in table.studies], study.dtype)[table.study]

@@ -19,6 +19,15 @@ def test_columns_are_found_by_name_and_rows_keep_their_lines(tmp_path):
     assert table.where(1) == f"{path}, line 4"
 
 
+def test_lines_of_blanks_mean_nothing(tmp_path):
+    path = tmp_path / "table.tsv"
+    path.write_bytes(b"a\n1\n  \n2\n")
+    assert read_table(path, required=("a",)).lines == [2, 4]
+    path.write_bytes(b"a\tb\n1\t2\n\t\n \n3\t\n")
+    table = read_table(path, required=("a", "b"))
+    assert (table.columns, table.lines) == ({"a": ["1", "3"], "b": ["2", ""]}, [2, 5])
+
+
 def test_gzip_is_told_by_content(tmp_path):
     path = tmp_path / "table.tsv"
     path.write_bytes(gzip.compress(b"a\n1\n", mtime=0))

@@ -16,7 +16,7 @@ from gi_jax.data.formats.tables import Scan, read_table, scan_table
 from gi_jax.data.gene_list import GeneList
 from gi_jax.data.gene_sets import GeneSets, gene_sets
 from gi_jax.data.genotype_filter import NO_FILTER, GenotypeFilter, apply_filter, average_repeats
-from gi_jax.data.genotype_table import GenotypeTable, joined
+from gi_jax.data.genotype_table import GenotypeTable, code_type, joined
 from gi_jax.data.load_report import LeftOut, LoadReport, SourceReport, examples
 from gi_jax.errors import GiJaxError
 
@@ -150,8 +150,9 @@ def _with_numbers(scan: Scan, part: Part, sets: GeneSets, own: str, num_genes: i
         p_values = np.full(len(part), np.nan, np.float32)
     if "study" in place:
         codes, meant = part.categories(place["study"])
-        studies = tuple(dict.fromkeys(name or own for name in meant)) or (own,)
-        code = np.array([studies.index(name or own) for name in meant], np.int16)[codes]
+        place_of = {name: k for k, name in enumerate(dict.fromkeys(name or own for name in meant))}
+        studies = tuple(place_of)
+        code = np.array([place_of[name or own] for name in meant], code_type(len(studies)))[codes]
     else:
         studies, code = (own,), np.zeros(len(part), np.int16)
     return GenotypeTable(sets.genes, sets.sizes, scores, p_values, code, studies, num_genes)

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from gi_jax.data.gene_list import GeneList
-from gi_jax.data.genotype_table import GenotypeTable
+from gi_jax.data.genotype_table import GenotypeTable, code_type
 from gi_jax.data.load_report import SourceReport
 from gi_jax.errors import GiJaxError
 from gi_jax.files import replacing, user_path
@@ -100,7 +100,7 @@ def _table(file: pq.ParquetFile, num_genes: int) -> GenotypeTable:
         (genes < num_genes).sum(axis=1, dtype=np.int8),
         score,
         p_value,
-        study.indices.to_numpy().astype(np.int16),
+        study.indices.to_numpy().astype(code_type(len(study.dictionary))),
         tuple(study.dictionary.to_pylist()),
         num_genes,
     )

@@ -7,6 +7,7 @@ import gzip
 import io
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -148,25 +149,19 @@ def _opened(path: Path) -> io.BufferedIOBase:
         ) from None
 
 
-class _said:
+@contextmanager
+def _said(path: Path) -> Iterator[None]:
     """Errors of the system and of gzip, said in a sentence."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        path = self.path
-        if isinstance(error, FileNotFoundError):
-            said = f"no such file; check the path (relative paths start at {Path.cwd()})"
-        elif isinstance(error, IsADirectoryError):
-            said = "is a folder; name a file in it"
-        elif isinstance(error, PermissionError):
-            said = "may not be read; check its permissions"
-        elif isinstance(error, (EOFError, zlib.error, gzip.BadGzipFile)):
-            said = f"starts like gzip but does not unpack ({error}); get the file anew"
-        else:
-            return
-        raise GiJaxError(f"{path}: {said}") from None
+    try:
+        yield
+    except FileNotFoundError:
+        said = f"no such file; check the path (relative paths start at {Path.cwd()})"
+    except IsADirectoryError:
+        said = "is a folder; name a file in it"
+    except PermissionError:
+        said = "may not be read; check its permissions"
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        said = f"starts like gzip but does not unpack ({error}); get the file anew"
+    else:
+        return
+    raise GiJaxError(f"{path}: {said}")

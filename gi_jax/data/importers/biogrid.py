@@ -15,7 +15,13 @@ import numpy as np
 from gi_jax.data.formats.columns import CATEGORY, TEXT, Layout, Part, read_parts
 from gi_jax.data.importers.edge_rows import EdgeRows, use_lines
 from gi_jax.data.importers.importer import Head, Imported, Importer, ImportOptions, not_this, read_head
-from gi_jax.data.importers.mutations import Measurements, Mutation, Mutations, to_genotypes
+from gi_jax.data.importers.mutations import (
+    Measurements,
+    Mutation,
+    Mutations,
+    ReadStrain,
+    to_genotypes,
+)
 from gi_jax.data.importers.strains import NO_GENE
 from gi_jax.data.load_report import LeftOut
 from gi_jax.errors import GiJaxError
@@ -149,7 +155,9 @@ def _add_scores(
     measured.add(query, array, scores, np.full(len(rows), np.nan, np.float32), part.lines[rows])
 
 
-def _gene(options: ImportOptions):
+def _gene(options: ImportOptions) -> ReadStrain:
+    """Reads names of genes, of which all count as deletions."""
+
     def read(name: str, _: str) -> Mutation:
         found = options.genes.look_up(name)
         if found.gene is None:

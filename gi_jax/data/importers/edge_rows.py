@@ -108,16 +108,11 @@ def edges_once(edges: np.ndarray, weights: np.ndarray, directed: bool) -> tuple[
     return edges[first], weights[first], int((~first).sum())
 
 
-def use_lines(networks: Sequence[ImportedNetwork], folder: str = "FOLDER") -> tuple[str, ...]:
-    """What to write into a configuration to use networks."""
-    lines = ["to use them, in a configuration:", "data: {networks: {"]
-    lines = [
-        f"data.networks.{n.name}={{path: {folder}/{n.name}.tsv, directed: {str(n.directed).lower()}}}"
+def use_lines(networks: Sequence[ImportedNetwork]) -> tuple[str, ...]:
+    """What to add to a command to use networks that lie in `FOLDER`."""
+    lines = (
+        f"data.networks.{n.name}={{path: FOLDER/{n.name}.tsv, directed: {str(n.directed).lower()}}}"
         for n in networks
-    ]
-    names = ",".join(network.name for network in networks)
-    return (
-        "to train with it, add to the command (or to the configuration):",
-        *lines,
-        f"cell_dataset.graphs=[{names}]",
     )
+    names = ",".join(network.name for network in networks)
+    return ("to train with it, add to the configuration:", *lines, f"cell_dataset.graphs=[{names}]")

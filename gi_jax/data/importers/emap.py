@@ -33,7 +33,6 @@ from gi_jax.numbers import plain_number
 
 _WEIGHTS = ("gweight", "eweight", "aid")
 _DELETIONS = ("deletion", "del", "delta", "Δ", "ko", "")
-LARGEST_ZERO_SHARE = 0.0
 
 
 class _Matrix(NamedTuple):
