@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from gi_jax.config import load_config, parse_config
@@ -79,6 +81,38 @@ def test_arrays_that_do_not_fit_are_named(tmp_path: Path) -> None:
     np.savez(file, values=np.zeros((2, 2)), genes=np.array(["YAL001C"]), columns=np.array(["a"]))
     with pytest.raises(GiJaxError, match=r"has the shape \(2, 2\), expected \(1, 1\)"):
         load(file)
+
+
+def write_parquet(path: Path, **columns: list) -> FeatureSource:
+    pq.write_table(pa.table(columns), path)
+    return FeatureSource("mine", path)
+
+
+def test_parquet(tmp_path: Path) -> None:
+    source = write_parquet(
+        tmp_path / "mine.parquet", gene=["TFC3", "YAL003W"], growth=[0.5, None], essential=[True, False]
+    )
+    ((table,), report) = load_features(GENES, [source])
+    assert table.columns == ("growth", "essential") and "2 features" in str(report)
+    np.testing.assert_array_equal(table.values, [[0.5, 1], [np.nan, np.nan], [np.nan, 0]])
+
+
+@pytest.mark.parametrize(
+    ("columns", "sentence"),
+    [
+        ({"orf": ["TFC3"], "x": [1.0]}, "has the columns orf, x, expected `gene` and one feature or more"),
+        ({"gene": [1], "x": [1.0]}, "its column gene holds something else than a name in every row"),
+        ({"gene": ["TFC3", None], "x": [1.0, 2.0]}, "its column gene holds something else than a name"),
+        ({"gene": ["TFC3"], "x": ["high"]}, "its column x holds string, expected numbers"),
+        ({"gene": ["TFC3"], "x": [float("inf")]}, "row 1 has no finite number in the column x"),
+    ],
+)
+def test_parquet_that_is_no_table_of_features(columns: dict, sentence: str, tmp_path: Path) -> None:
+    with pytest.raises(GiJaxError, match=sentence):
+        load_features(GENES, [write_parquet(tmp_path / "mine.parquet", **columns)])
+    (tmp_path / "cut.parquet").write_bytes((tmp_path / "mine.parquet").read_bytes()[:40])
+    with pytest.raises(GiJaxError, match="cannot be read as Parquet"):
+        load_features(GENES, [FeatureSource("mine", tmp_path / "cut.parquet")])
 
 
 def test_bundled_tables() -> None:

@@ -14,6 +14,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from gi_jax.data.bundled import YEAST, bundled_features, not_bundled
+from gi_jax.data.formats.genotype_parquet import is_parquet
 from gi_jax.data.formats.tables import read_lines, read_table
 from gi_jax.data.gene_list import GeneList
 from gi_jax.data.load_report import LeftOut, LoadReport, SourceReport, examples
@@ -33,6 +34,7 @@ class FeatureSource:
     * The same with the two columns `gene` and `set`: a line for each set that a gene is in.
     * `.npz` with `values` [R, C], `genes` [R] and `columns` [C]. 8-bit integers are multiplied by `step` if
       the file has one, and -128 is a missing value.
+    * Parquet with a column `gene` of texts, and any number of columns of numbers; null is a missing value.
     """
 
     name: str
@@ -91,6 +93,8 @@ def _load(genes: GeneList, source: FeatureSource) -> tuple[GeneFeatures, SourceR
     path = user_path(Path(source.path))
     if path.suffix == ".npz":
         names, columns, values = _read_npz(path)
+    elif is_parquet(path):
+        names, columns, values = _read_parquet(path)
     elif _column_names(path) == ["gene", "set"]:
         names, columns, values = _read_sets(path)
     else:
@@ -115,6 +119,42 @@ def _load(genes: GeneList, source: FeatureSource) -> tuple[GeneFeatures, SourceR
     notes = (f"{len(columns):,} features, {share:.0%} of the values of these genes known",)
     report = SourceReport(source.name, "genes", len(names), len(rows), lost, notes)
     return GeneFeatures(source.name, found, tuple(columns)), report
+
+
+def _read_parquet(path: Path) -> tuple[list[str], list[str], np.ndarray]:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        table = pq.read_table(path)
+    except (OSError, pa.ArrowException) as error:
+        raise GiJaxError(f"{path}: cannot be read as Parquet ({error}); write it anew") from None
+    if "gene" not in table.column_names or len(table.column_names) < 2:
+        found = ", ".join(table.column_names[:5])
+        raise GiJaxError(
+            f"{path}: has the columns {found}, expected `gene` and one feature or more; rename the column "
+            "of the genes"
+        )
+    columns = [name for name in table.column_names if name != "gene"]
+    genes, types = table.column("gene"), pa.types
+    if not (types.is_string(genes.type) or types.is_large_string(genes.type)) or genes.null_count:
+        raise GiJaxError(f"{path}: its column gene holds something else than a name in every row; mend it")
+    values = np.zeros((len(table), len(columns)), np.float32)
+    for place, name in enumerate(columns):
+        column = table.column(name)
+        numbers = types.is_integer, types.is_floating, types.is_boolean, types.is_decimal
+        if not any(is_one(column.type) for is_one in numbers):
+            raise GiJaxError(
+                f"{path}: its column {name} holds {column.type}, expected numbers; leave the column out"
+            )
+        values[:, place] = column.cast(pa.float64()).to_numpy()
+    infinite = np.isinf(values)
+    if infinite.any():
+        row, place = np.argwhere(infinite)[0]
+        raise GiJaxError(
+            f"{path}: row {row + 1} has no finite number in the column {columns[place]}; give one, or null"
+        )
+    return genes.to_pylist(), columns, values
 
 
 def _column_names(path: Path) -> list[str]:
