@@ -39,7 +39,19 @@ SLOW = (
     "tensorstore",
     "omegaconf",
 )
-COMMANDS = ("train", "evaluate", "predict", "screen", "study", "inspect", "convert", "verify")
+COMMANDS = (
+    "train",
+    "evaluate",
+    "predict",
+    "screen",
+    "study",
+    "inspect",
+    "convert",
+    "verify",
+    "package",
+    "exporter",
+    "record",
+)
 
 
 def python(code: str, **surroundings: str) -> subprocess.CompletedProcess:

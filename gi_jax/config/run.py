@@ -93,6 +93,13 @@ class RunConfig:
                 f"cell_dataset.features names '{self.cell_dataset.features[0]}', but a model of kind "
                 f"{self.model.kind} uses no gene features; leave the list empty, or set kind: pair_kernel"
             )
+        shared = self.trainer.devices != 1 and self.model.kind == "eager"
+        if shared and self.neural.boundaries == "absent" and self.neural.norm_statistics == "batch":
+            raise GiJaxError(
+                "model.boundaries is 'absent', where all deleted genes of a batch are one set, which "
+                "cannot be dealt "
+                f"among trainer.devices: {self.trainer.devices}; set trainer.devices: 1"
+            )
         if self.regression_task.frozen and self.model.checkpoint_path is None:
             raise GiJaxError(
                 "regression_task.frozen keeps parts of a model as they are, but model.checkpoint_path names "
