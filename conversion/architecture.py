@@ -100,7 +100,7 @@ def _eager_sections(values: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
       GiJaxError: `graph_aggregation_config` is null, where the original fails too.
     """
-    encoder = EAGER_ENCODER | _known(GeneEncoderConfig, values.get("gene_encoder_config"))
+    encoder: dict[str, Any] = EAGER_ENCODER | _known(GeneEncoderConfig, values.get("gene_encoder_config"))
     if "graph_aggregation_config" in encoder:
         aggregation = encoder["graph_aggregation_config"]
         if aggregation is None:

@@ -17,7 +17,6 @@ Then, where gi_jax is: gi-jax convert EXPORT MODEL
 from __future__ import annotations
 
 import argparse
-import copy
 import importlib
 import json
 import platform
@@ -97,6 +96,7 @@ def export(
     if cell_graph is None:
         raise SystemExit("the task has no cell graph; give it as cell_graph=")
     if loader is not None:
+        loader = getattr(loader, "loader", loader)  # inside one that prefetches
         samples, collate = loader.dataset, loader.collate_fn
         batch_size = loader.batch_size
     if samples is None or collate is None or not batch_size:
@@ -261,26 +261,34 @@ def literal_edges(cell_graph):
 
 
 def record(model, cell_graph, samples, collate, batch_size):
-    """Outputs in float64 and float32, one genotype at a time and in batches, in evaluation mode."""
-    arrays = {}
-    before = torch.get_default_dtype()
-    for name, dtype in (("float64", torch.float64), ("float32", torch.float32)):
-        twin = copy.deepcopy(model).cpu().to(dtype).eval()
-        graph = cell_graph.clone().cpu()
-        torch.set_default_dtype(dtype)
-        try:
+    """Outputs in float64 and float32, one genotype at a time and in batches, in evaluation mode.
+
+    The model is computed with as it is, and is afterwards as it was: it may hold what cannot be copied.
+    """
+    arrays, first = {}, next(model.parameters())
+    before, dtype_before, device = torch.get_default_dtype(), first.dtype, first.device
+    modes = [(module, module.training) for module in model.modules()]
+    graph = cell_graph.clone().cpu()
+    try:
+        model.cpu().eval()
+        for name, dtype in (("float64", torch.float64), ("float32", torch.float32)):
+            model.to(dtype)
+            torch.set_default_dtype(dtype)
             for way, size in (("alone", 1), ("batched", batch_size)):
                 parts = [samples[i : i + size] for i in range(0, len(samples), size)]
                 for number, part in enumerate(parts):
                     with torch.no_grad():
-                        prediction, stages = twin(graph, in_dtype(collate(list(part)), dtype))
+                        prediction, stages = model(graph, in_dtype(collate(list(part)), dtype))
                     place = f"{name}.{way}.{number}"
-                    found = {"prediction": prediction.reshape(len(part)), **stages}
+                    found = {**stages, "prediction": prediction.reshape(len(part))}
                     for stage in ("prediction", *STAGES):
                         if torch.is_tensor(found.get(stage)):
                             arrays[f"{place}.{stage}"] = np.ascontiguousarray(to_numpy(found[stage]))
-        finally:
-            torch.set_default_dtype(before)
+    finally:
+        torch.set_default_dtype(before)
+        model.to(device=device, dtype=dtype_before)
+        for module, mode in modes:
+            module.training = mode
     return arrays
 
 
@@ -347,6 +355,7 @@ def write_genotypes(path, splits, genes):
 
 def genotypes_of(source, genes):
     """Gene names and score of every genotype of a loader, a dataset or a list."""
+    source = getattr(source, "loader", source)
     source = getattr(source, "dataset", source)
     for number in range(len(source)):
         item = source[number]

@@ -77,9 +77,9 @@ def record(model: Path, folder: Path, genotypes: Sequence[str], *, gradients: bo
         save_file(
             {key: np.ascontiguousarray(x) for key, x in case.state_dict.items()}, new / "params.safetensors"
         )
-        np.savez_compressed(new / "graphs.npz", **case.graphs)
-        np.savez_compressed(new / "outputs.npz", **run.outputs)
-        np.savez_compressed(new / "outputs_f32.npz", **single.outputs)
+        _save(new / "graphs.npz", case.graphs)
+        _save(new / "outputs.npz", run.outputs)
+        _save(new / "outputs_f32.npz", single.outputs)
         if gradients:
             save_file(
                 {key: np.ascontiguousarray(x) for key, x in run.grads.items()}, new / "grads.safetensors"
@@ -139,3 +139,7 @@ def _kwargs(config: ModelConfig, gene_num: int, names: list[str]) -> dict[str, A
     if config.kind == "eager_v1":
         del given["graph_names"]
     return given
+
+
+def _save(path: Path, arrays: dict[str, Any]) -> None:
+    np.savez_compressed(path, **arrays)

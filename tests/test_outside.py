@@ -50,6 +50,11 @@ COMMANDS = (
     "import",
     "convert",
     "verify",
+    "package",
+    "exporter",
+    "record",
+    "export",
+    "tune",
 )
 
 

@@ -76,7 +76,7 @@ def train(
     else:
         raise GiJaxError("give a configuration with --config, or a model folder to go on from with --from")
     if resume:
-        check_files(wanted, config or start)
+        check_files(wanted, config or start or Path("configuration"))
     result = train_run(wanted, out, resume=resume, console=CONSOLE)
     if result.stopped_by is not None:
         CONSOLE.print(f"{result.ended}; continue with --resume")

@@ -106,6 +106,13 @@ class RunConfig:
                 f"{key}.studies is 'apart', which takes labels on a scale of each study's own; set "
                 "transforms.forward_transform.normalization.gene_interaction.per_study: true"
             )
+        shared = self.trainer.devices != 1 and self.model.kind == "eager"
+        if shared and self.neural.boundaries == "absent" and self.neural.norm_statistics == "batch":
+            raise GiJaxError(
+                "model.boundaries is 'absent', where all deleted genes of a batch are one set, which "
+                "cannot be dealt "
+                f"among trainer.devices: {self.trainer.devices}; set trainer.devices: 1"
+            )
         if self.regression_task.frozen and self.model.checkpoint_path is None:
             raise GiJaxError(
                 "regression_task.frozen keeps parts of a model as they are, but model.checkpoint_path names "

@@ -43,7 +43,8 @@ def given_split(table: GenotypeTable, parts: Mapping[str, np.ndarray], source: s
                 f"list of some"
             )
     held = sum(len(rows[part]) for part in PARTS)
-    fractions = tuple(len(rows[part]) / held for part in PARTS)
+    of_train, of_val, of_test = (len(rows[part]) / held for part in PARTS)
+    fractions = (of_train, of_val, of_test)
     return Split(
         rows["train"], rows["val"], rows["test"], rows[""], "given", 0, fractions, table.fingerprint
     )  # fmt: skip

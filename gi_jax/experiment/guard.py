@@ -48,6 +48,7 @@ def check_names_nothing_outside(config: RunConfig, path: Path) -> None:
         "data.genes": data.genes,
         "data.networks": next((source.path for source in data.networks.values()), None),
         "data.features": next((source.path for source in data.features.values()), None),
+        "data.split.files": next(iter(data.split.files.values()), None),
         "data.model_folder": data.model_folder,
         "model.checkpoint_path": config.model.checkpoint_path,
         "data.genotypes": next((name for name in data.genotypes if "/" in name or "\\" in name), None),

@@ -126,3 +126,8 @@ def test_the_scale_of_labels_is_found_inside_transforms_of_transforms() -> None:
     assert gi_jax_export.label_scale(task) == {"kind": "robust", "center": -1.0, "scale": 4.0}
     task.inverse_transform = None
     assert gi_jax_export.label_scale(task) == {"kind": "identity", "center": 0.0, "scale": 1.0}
+
+
+def test_the_command_prints_the_file(gi_jax) -> None:
+    code, out, _ = gi_jax("exporter")
+    assert code == 0 and out == Path(gi_jax_export.__file__).read_text()
