@@ -167,7 +167,7 @@ def _check_agreement(known: Inference, written: Mapping[str, Any], source: str) 
 
 
 def _how_to_state(keys: Sequence[str]) -> str:
-    return "".join(f"\n  {ASKED[key]}" for key in keys if key in ASKED)
+    return "".join(f"; {ASKED[key]}" for key in keys if key in ASKED)
 
 
 def _yaml(value: Any) -> str:

@@ -164,6 +164,7 @@ def arguments(world: World, example: Example) -> list[str]:
             "convert",
             str(world.data / "weights.safetensors"),
             str(world.root / "o" / "model"),
+            "model.kind=gene_interaction_dango",  # which no checkpoint tells
             *overrides,
         ],
         "study --list": ["study", f"--config={world.study}", "--list"],
