@@ -54,7 +54,7 @@ class GeneInteractionDangoV1(ScoreGate):
         gene_num: int,
         hidden_channels: int,
         num_layers: int,
-        dropout: float = 0.0,
+        dropout: float = 0.1,
         norm: str = "layer",
         activation: str = "relu",
         gene_encoder_config: dict[str, Any] | None = None,

@@ -146,7 +146,7 @@ class GeneInteractionDango(ScoreGate):
         hidden_channels: int,
         num_layers: int,
         graph_names: list[str],
-        dropout: float = 0.0,
+        dropout: float = 0.1,
         norm: str = "layer",
         activation: str = "relu",
         gene_encoder_config: dict[str, Any] | None = None,
