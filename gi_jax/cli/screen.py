@@ -70,9 +70,9 @@ def screen(
     from gi_jax.cli.score_table import score_table
     from gi_jax.cli.screening import gene_set, measured_scores, run_shown, sigterm_as_interrupt
     from gi_jax.config.paths import check_files
-    from gi_jax.data.formats.genotype_files import load_genotypes
     from gi_jax.data.gene_list import load_gene_list
     from gi_jax.experiment.bundle import CONFIG, load_bundle
+    from gi_jax.experiment.experiment import load_measured
     from gi_jax.predict.predictor import Predictor
     from gi_jax.predict.screen import Screen
     from gi_jax.runs.compilation_cache import use_compilation_cache
@@ -89,9 +89,10 @@ def screen(
     names, known = None if genes is None else load_gene_list(genes).ids, {}
     if measured or measured_genes:
         check_files(bundle.config, run / CONFIG)
-        keep = bundle.config.data.filter
-        table, _ = load_genotypes(bundle.genes, bundle.config.data.genotypes, keep=keep)
+        table, _, _ = load_measured(bundle.config, bundle.genes)
         check_same_scores(run, table)
+        if study in table.studies:
+            table = table.take(table.study == table.studies.index(study))
         known = measured_scores(table) if measured else {}
         if measured_genes:
             names = bundle.genes.names(np.unique(table.genes))

@@ -105,14 +105,11 @@ def load_experiment(config: RunConfig, split: Split | None = None) -> Experiment
     genes = load_genes(config.data)
     graph, network_report = load_graph(config, genes)
     features, feature_report = load_gene_features(config, genes)
-    table, genotype_report = load_genotypes(genes, config.data.genotypes, keep=config.data.filter)
-    drawn = _draw(config, table, genes) if split is None else split
-    if config.data.additional_training:
-        others, of_others = load_genotypes(genes, config.data.additional_training, keep=config.data.filter)
-        _check_named_once(table, others)
-        table, genotype_report = joined([table, others]), genotype_report + of_others
-        drawn = with_additional_training(drawn, table) if split is None else split
-    split = drawn
+    table, num_split, genotype_report = load_measured(config, genes)
+    if split is None:
+        added = num_split < len(table)
+        split = _draw(config, table.take(np.arange(num_split)) if added else table, genes)
+        split = with_additional_training(split, table) if added else split
     check_no_leak(split, table)
     labels = config.transforms.labels
     if config.data.model_folder is not None and "labels" in config.data.inherit:
@@ -121,6 +118,23 @@ def load_experiment(config: RunConfig, split: Split | None = None) -> Experiment
         transform = fit_label_transform(labels.strategy, table, split.train, per_study=labels.per_study)
     report = network_report + feature_report + genotype_report
     return Experiment(config, genes, graph, features, table, split, transform, report)
+
+
+def load_measured(config: RunConfig, genes: GeneList) -> tuple[GenotypeTable, int, LoadReport]:
+    """The genotypes of a configuration, those to split before those to add to the training.
+
+    Returns:
+      All of them, how many are to be split, and what was read.
+
+    Raises:
+      GiJaxError: whatever is wrong with the files, or a study is among both.
+    """
+    table, report = load_genotypes(genes, config.data.genotypes, keep=config.data.filter)
+    if not config.data.additional_training:
+        return table, len(table), report
+    others, of_others = load_genotypes(genes, config.data.additional_training, keep=config.data.filter)
+    _check_named_once(table, others)
+    return joined([table, others]), len(table), report + of_others
 
 
 def _check_named_once(table: GenotypeTable, others: GenotypeTable) -> None:

@@ -82,3 +82,41 @@ def test_a_configuration_names_them(tmp_path: Path) -> None:
         load_experiment(parse_config("", [*overrides, twice]).config)
     with pytest.raises(GiJaxError, match="model.studies is 'apart', which takes labels on a scale of each"):
         parse_config("", [*overrides, more, "model.studies=apart"])
+
+
+def test_from_training_to_a_screen_of_one_study(gi_jax, tmp_path: Path) -> None:
+    genes = [f"G{i:02}" for i in range(N)]
+    (tmp_path / "genes.txt").write_text("\n".join(genes) + "\n")
+    write(tmp_path / "ours.tsv", table("ours", 100, 2), genes)
+    write(tmp_path / "others.tsv", table("others", 60, 2, seed=1), genes)
+    run, out = tmp_path / "run", tmp_path / "screen.tsv"
+    code, said, error = gi_jax(
+        "train",
+        "--config",
+        "pair_kernel",
+        "--out",
+        run,
+        f"data.genes={tmp_path / 'genes.txt'}",
+        f"data.genotypes=[{tmp_path / 'ours.tsv'}]",
+        f"data.additional_training=[{tmp_path / 'others.tsv'}]",
+        "transforms.forward_transform.normalization.gene_interaction.per_study=true",
+        "model.studies=apart",
+        "model.tuning_steps=1",
+        "model.num_samples=2",
+        "cell_dataset.graphs=[]",
+        "cell_dataset.features=[]",
+    )
+    assert code == 0 and "correlation of studies 1 and 2" in said, error
+    code, _, error = gi_jax(
+        "screen", run, "--out", out, "--measured-genes", "--measured", "--study", "others"
+    )
+    assert code == 0, error
+    rows = [line.split("\t") for line in out.read_text().splitlines()]
+    shown = {row[0] for row in rows[1:] if row[rows[0].index("measured")]}
+    measured = {line.split("\t")[0] for line in (tmp_path / "others.tsv").read_text().splitlines()[1:]}
+    assert shown == measured
+    code, predicted, _ = gi_jax("predict", run, rows[1][0], "--study", "others")
+    assert code == 0 and rows[1][1][:6] in predicted
+    code, _, error = gi_jax("predict", run, rows[1][0], "--study", "theirs")
+    assert code == 2 and "has no scale for study `theirs`" in error
+    assert gi_jax("evaluate", run)[0] == 0
