@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import typer
 
 from gi_jax.errors import GiJaxError
 from gi_jax.files import user_path
-from gi_jax.numbers import plain_integer
+from gi_jax.numbers import plain_integer, plain_number
 
 
 def path(text: str | Path) -> Path:
@@ -32,6 +33,14 @@ def whole_number(least: int | None) -> Callable[[str | int], int]:
         return number
 
     return read
+
+
+def any_number(text: str | float) -> float:
+    """Reads a number as people write one."""
+    number = plain_number(str(text))
+    if number is None or not math.isfinite(number):
+        raise typer.BadParameter(f"{text!r} is not a number.")
+    return number
 
 
 def check_devices() -> None:

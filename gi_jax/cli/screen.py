@@ -11,7 +11,7 @@ import typer
 from gi_jax.cli.setting import ERRORS, exit_after
 from gi_jax.errors import GiJaxError
 from gi_jax.files import check_writable, write_text
-from gi_jax.options import check_devices, path, whole_number
+from gi_jax.options import any_number, check_devices, path, whole_number
 
 
 def screen(
@@ -45,6 +45,15 @@ def screen(
     measured: Annotated[
         bool, typer.Option("--measured", help="Add what the run's data measured of these genotypes.")
     ] = False,
+    unmeasured: Annotated[
+        bool, typer.Option("--unmeasured", help="Leave out what the run's data measured.")
+    ] = False,
+    below: Annotated[
+        float | None, typer.Option(help="Keep scores of this or less.", metavar="NUMBER", parser=any_number)
+    ] = None,
+    above: Annotated[
+        float | None, typer.Option(help="Keep scores of this or more.", metavar="NUMBER", parser=any_number)
+    ] = None,
     study: Annotated[
         str | None,
         typer.Option(
@@ -62,8 +71,9 @@ def screen(
 
     The result is a table with the columns `genes`, `prediction` and `names`, lowest first; for a model with
     standard deviations also `prediction_std`, `low` and `high`, as `predict` has them; with --measured
-    `measured`, the mean of the measured scores, empty where there is none. Ctrl-C or SIGTERM ends early with
-    what has been found so far, and exit code 130 or 143.
+    `measured`, the mean of the measured scores, empty where there is none. With --unmeasured, --below and
+    --above the list holds such genotypes only; with both ends, those beyond either. Ctrl-C or SIGTERM ends
+    early with what has been found so far, and exit code 130 or 143.
     """
     import numpy as np
 
@@ -86,14 +96,15 @@ def screen(
     use_compilation_cache(bundle.config)
     if genes is not None and measured_genes:
         raise GiJaxError("--genes and --measured-genes both say which genes to combine; give one of the two")
-    names, known = None if genes is None else load_gene_list(genes).ids, {}
-    if measured or measured_genes:
+    names, known, table = None if genes is None else load_gene_list(genes).ids, {}, None
+    if measured or measured_genes or unmeasured:
         check_files(bundle.config, run / CONFIG)
         table, _, _ = load_measured(bundle.config, bundle.genes)
         check_same_scores(run, table)
-        if study in table.studies:
-            table = table.take(table.study == table.studies.index(study))
-        known = measured_scores(table) if measured else {}
+        if measured:
+            own = study in table.studies
+            shown = table.take(table.study == table.studies.index(study)) if own else table
+            known = measured_scores(shown)
         if measured_genes:
             names = bundle.genes.names(np.unique(table.genes))
     fixed = bundle.genes.split(including) if including.strip(" ,") else []
@@ -102,7 +113,17 @@ def screen(
     predictor = Predictor(bundle, precision=precision)
     for note in predictor.notes:
         ERRORS.print(note)
-    work = Screen(predictor, names, size=size, including=fixed, top=top, study=study)
+    work = Screen(
+        predictor,
+        names,
+        size=size,
+        including=fixed,
+        top=top,
+        study=study,
+        leave_out=table if unmeasured else None,
+        below=below,
+        above=above,
+    )
     ERRORS.print(f"{work.num_genotypes:,} genotypes of {size} genes to predict")
     with sigterm_as_interrupt() as received:
         done = run_shown(work, ERRORS)

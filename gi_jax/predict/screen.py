@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from gi_jax.data.gene_list import GeneList
+from gi_jax.data.genotype_table import GenotypeTable, row_keys
 from gi_jax.errors import GiJaxError
 from gi_jax.models.model import StartedTile
 from gi_jax.predict.predictor import Predictor
@@ -40,6 +41,8 @@ class Screen:
       including: genes that every genotype has, such as the deletions of a query strain; in either form.
       top: how many of the lowest and how many of the highest scores to keep.
       study: on whose scale to predict, for a model trained with one scale per study.
+      leave_out: genotypes that are not to be among the extremes, such as those that were measured.
+      below, above: keep scores up to `below` or from `above` only, in the units of the training scores.
 
     Raises:
       GiJaxError: an unknown or repeated gene, too few genes for a genotype, or no or an unknown study
@@ -55,8 +58,13 @@ class Screen:
         including: str | Sequence[str] = (),
         top: int = 1000,
         study: str | None = None,
+        leave_out: GenotypeTable | None = None,
+        below: float | None = None,
+        above: float | None = None,
     ) -> None:
         self.predictor, self.top = predictor, top
+        self.below, self.above = below, above
+        self._left_out = None if leave_out is None else _keys_of(leave_out, size)
         self.study = predictor.bundle.transform.study_codes((study or "query",))
         names = predictor.bundle.genes
         wanted, shared = _names(names, genes), _names(names, including) or ()
@@ -102,8 +110,43 @@ class Screen:
             raise GiJaxError(
                 f"the prediction for {names} is no finite number; the model's weights may be damaged"
             )
-        self._extremes.add(Found(genes, *scores))
+        wanted = self._wanted(genes, scores.mean)
+        found = Found(genes, *scores)
+        if not wanted.all():
+            found = jax.tree.map(lambda a: a[wanted], found)
+        self._extremes.add(found)
         return len(genes)
+
+    def _wanted(self, genes: np.ndarray, score: np.ndarray) -> np.ndarray:
+        """Which genotypes `[M, S]` with scores `[M]` may be among the extremes."""
+        wanted = np.ones(len(genes), bool)
+        if self.below is not None or self.above is not None:
+            low, high = (
+                -np.inf if self.below is None else self.below,
+                np.inf if self.above is None else self.above,
+            )
+            wanted = (score <= low) | (score >= high)
+        if self._left_out is not None and wanted.any():
+            keys = row_keys(np.sort(genes, axis=1), len(self.predictor.bundle.genes))
+            place = np.minimum(np.searchsorted(self._left_out, keys), max(len(self._left_out) - 1, 0))
+            wanted &= self._left_out[place] != keys if len(self._left_out) else True
+        return wanted
+
+
+def _keys_of(table: GenotypeTable, size: int) -> np.ndarray:
+    """Increasing numbers of the genotypes of one size, as `row_keys` has them.
+
+    Raises:
+      GiJaxError: genotypes of this size have no numbers of 64 bits.
+    """
+    rows = table.genes[table.sizes == size][:, :size]
+    keys = row_keys(rows, table.num_genes) if rows.shape[1] == size else np.zeros(0, np.int64)
+    if keys is None:
+        raise GiJaxError(
+            f"genotypes of {size} genes cannot be left out of a screen of {table.num_genes:,} genes; leave "
+            "out such of fewer genes, or none"
+        )
+    return np.unique(keys)
 
 
 class _Extremes:

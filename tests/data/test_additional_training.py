@@ -115,6 +115,13 @@ def test_from_training_to_a_screen_of_one_study(gi_jax, tmp_path: Path) -> None:
     shown = {row[0] for row in rows[1:] if row[rows[0].index("measured")]}
     measured = {line.split("\t")[0] for line in (tmp_path / "others.tsv").read_text().splitlines()[1:]}
     assert shown == measured
+    both = measured | {line.split("\t")[0] for line in (tmp_path / "ours.tsv").read_text().splitlines()[1:]}
+    arguments = ("--unmeasured", "--below", "-0.1", "--study", "others")
+    code, _, error = gi_jax("screen", run, "--out", out, *arguments)
+    assert code == 0, error
+    listed = [line.split("\t") for line in out.read_text().splitlines()][1:]
+    unmeasured = {row[0]: row[1] for row in rows[1:] if row[0] not in both}
+    assert {row[0]: row[1] for row in listed} == {g: s for g, s in unmeasured.items() if float(s) <= -0.1}
     code, predicted, _ = gi_jax("predict", run, rows[1][0], "--study", "others")
     assert code == 0 and rows[1][1][:6] in predicted
     code, _, error = gi_jax("predict", run, rows[1][0], "--study", "theirs")

@@ -12,9 +12,10 @@ import pytest
 
 from gi_jax import GiJaxError, Predictor, Screen
 from gi_jax.config import RunConfig
+from gi_jax.data.formats.genotype_files import genotypes_from_names
 from gi_jax.models.neural import screening
 from gi_jax.predict import screen as screen_module
-from tests.untrained import untrained
+from tests.untrained import IDENTITY, untrained
 
 GENES = [f"G{i:02}" for i in (0, 3, 4, 7, 11, 12, 19, 20, 21, 28, 29)]
 MODELS = {
@@ -155,3 +156,38 @@ def test_bad_requests_are_one_sentence(
     monkeypatch.setattr(screen_module, "MAX_GENOTYPES", 10**6)
     with pytest.raises(GiJaxError, match=message):
         Screen(predictor(small_config), **{"study": "one"} | arguments)
+
+
+def test_a_list_of_what_is_asked_for(small_config: RunConfig) -> None:
+    """Genotypes that were measured are left out, and so are scores between the ends."""
+    predictor = untrained(small_config, IDENTITY)
+    names = list(predictor.bundle.genes.ids[:7])
+    everything = Screen(predictor, names, top=100)
+    list(everything.run())
+    found = everything.found()
+    measured = genotypes_from_names(
+        predictor.bundle.genes, [f"{names[1]},{names[0]}", f"{names[2]},{names[5]}", ",".join(names[:3])]
+    )
+    low, high = np.quantile(found.score, [0.3, 0.8])
+    work = Screen(predictor, names, top=100, leave_out=measured, below=low, above=high)
+    assert list(work.run())[-1] == 21  # all are predicted
+    kept = work.found()
+    gone = {(0, 1), (2, 5)}
+    expected = [
+        (tuple(genes), score)
+        for genes, score in zip(np.sort(found.genes, axis=1).tolist(), found.score, strict=True)
+        if tuple(genes) not in gone and (score <= low or score >= high)
+    ]
+    assert [
+        (tuple(sorted(genes)), score) for genes, score in zip(kept.genes.tolist(), kept.score, strict=True)
+    ] == expected
+    triples = Screen(predictor, names, size=3, top=100, leave_out=measured)
+    list(triples.run())
+    sets = {tuple(sorted(genes)) for genes in triples.found().genes.tolist()}
+    assert len(sets) == 34 and (0, 1, 2) not in sets
+    below = Screen(predictor, names, top=100, below=found.score[4])
+    list(below.run())
+    assert len(below.found().score) == 5
+    nothing = Screen(predictor, names, top=100, below=found.score[0] - 1)
+    list(nothing.run())
+    assert len(nothing.found().score) == 0
