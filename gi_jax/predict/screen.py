@@ -128,6 +128,7 @@ class Screen:
             wanted = (score <= low) | (score >= high)
         if self._left_out is not None and wanted.any():
             keys = row_keys(np.sort(genes, axis=1), len(self.predictor.bundle.genes))
+            assert keys is not None, "sizes without numbers were refused"
             place = np.minimum(np.searchsorted(self._left_out, keys), max(len(self._left_out) - 1, 0))
             wanted &= self._left_out[place] != keys if len(self._left_out) else True
         return wanted

@@ -215,12 +215,12 @@ def test_the_commands_tell_the_spread(
     folder, _ = finished
     code, out, _ = gi_jax("predict", folder, "G03,G07", "G12")
     header, *rows = [line.split("\t") for line in out.splitlines()]
-    assert (code, header) == (0, ["genes", "prediction", "prediction_std", "low", "high"])
+    assert (code, header) == (0, ["genes", "prediction", "prediction_std", "low", "high", "names"])
     predictor = Predictor.load(folder)
     mean, std = predictor.predict_with_spread(["G03,G07", "G12"])
     low, high = predictor.bundle.confidence.interval(mean, std)
     np.testing.assert_allclose(
-        np.array([row[1:] for row in rows], float), np.stack([mean, std, low, high], axis=1), 1e-4
+        np.array([row[1:-1] for row in rows], float), np.stack([mean, std, low, high], axis=1), 1e-4
     )
     held = json.loads((folder / "confidence.json").read_text())
     assert held["level"] == 0.9 and held["genotypes"] == 10  # the validation genotypes
