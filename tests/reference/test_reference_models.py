@@ -28,6 +28,7 @@ def lazy_kwargs(**changes) -> dict:
         "gene_num": 3,
         "hidden_channels": 8,
         "num_layers": 2,
+        "dropout": 0.0,
         "graph_names": ["physical", "tflink"],
         "activation": "gelu",
         "gene_encoder_config": {"graph_aggregation_method": "sum", "gin_num_layers": 2},
