@@ -106,8 +106,7 @@ def _eager_sections(values: Mapping[str, Any]) -> dict[str, Any]:
         if aggregation is None:
             raise GiJaxError(
                 "gene_encoder_config.graph_aggregation_config is null, with which the original cannot be "
-                "built; "
-                "leave it out"
+                "built; leave it out"
             )
         unread = {"pairwise_num_layers", "pairwise_hidden_dim"}
         known = _known(GraphAggregationConfig, aggregation)

@@ -85,13 +85,10 @@ def torch_to_folder(
     if graph is None:
         notes.append(
             "a checkpoint does not hold the edges of its networks, and weights go by position: the folder "
-            "does not "
-            "predict until they are given. Convert again with --genes and, for every network, "
-            "data.networks.NAME.path=FILE data.networks.NAME.directed=true (torchcell's edges are "
-            "literal: one "
-            "direction, a self loop on every gene) or cell_dataset.absent=[NAME]; or convert an export of "
-            "the model "
-            "(`gi-jax exporter`), which has all of it"
+            "does not predict until they are given. Convert again with --genes and, for every network, "
+            "data.networks.NAME.path=FILE data.networks.NAME.directed=true (torchcell's edges are literal: "
+            "one direction, a self loop on every gene) or cell_dataset.absent=[NAME]; or convert an export "
+            "of the model (`gi-jax exporter`), which has all of it"
         )
         bundle = ModelBundle(config, gene_list, identity, {}, variables)
     else:

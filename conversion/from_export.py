@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -30,7 +28,7 @@ from gi_jax.errors import GiJaxError
 from gi_jax.experiment.bundle import ModelBundle, load_bundle, save_bundle
 from gi_jax.experiment.card import card_of_export
 from gi_jax.experiment.stored_cell import network_fingerprints
-from gi_jax.files import check_folder, write_text
+from gi_jax.files import check_new_folder, new_folder, write_text
 
 TORCH = "torch.json"  # beside the model: what PyTorch's state dict holds and no computation uses
 
@@ -44,9 +42,7 @@ def export_to_folder(source: Path, folder: Path) -> tuple[Architecture, dict[str
     Raises:
       GiJaxError: the export is damaged, or predictions differ; then nothing is left behind.
     """
-    if folder.exists() and (folder.is_file() or any(folder.iterdir())):
-        raise GiJaxError(f"{folder}: exists and is not an empty folder; choose another name")
-    check_folder(folder)
+    check_new_folder(folder)
     export = read_export(source)
     meta = export.meta
     architecture = with_edge_form(
@@ -68,9 +64,7 @@ def export_to_folder(source: Path, folder: Path) -> tuple[Architecture, dict[str
         config, export.genes, export.transform, network_fingerprints(graph), variables,
         graph=graph, parts=export.parts,
     )  # fmt: skip
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".new-"))
-    try:
+    with new_folder(folder) as new:
         save_bundle(bundle, new)  # without its card, which tells how the comparison went
         extra = {
             "edge_form": architecture.edge_form,
@@ -80,12 +74,6 @@ def export_to_folder(source: Path, folder: Path) -> tuple[Architecture, dict[str
         compared = compare(export, load_bundle(new))
         notes = [*_notes(export), *notes, *compared]
         write_text(new / "README.md", card_of_export(export.meta, bundle, notes))
-        new.chmod(0o755)
-        if folder.exists():
-            folder.rmdir()
-        new.rename(folder)
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
     return architecture, variables, tuple(notes)
 
 
@@ -121,23 +109,20 @@ def _notes(export: Export) -> Sequence[str]:
     meta, notes = export.meta, []
     if meta["absent"]:
         notes.append(
-            f"listed by the model and absent from its data: {', '.join(meta['absent'])}; the model "
-            f"computes without "
-            "them, as it was trained"
+            f"listed by the model and absent from its data: {', '.join(meta['absent'])}; the model computes "
+            "without them, as it was trained"
         )
     if not meta["boundaries"] and meta["kind"] == "lazy":
         notes.append(
             "its batches did not tell whose each deleted gene is, so in training the local part was 0 for "
-            "every "
-            "genotype and never learned: it is 0 here too (model.boundaries: absent)"
+            "every genotype and never learned: it is 0 here too (model.boundaries: absent)"
         )
     if not meta["boundaries"] and meta["kind"] == "eager":
         notes.append(
-            "its batches did not tell whose each deleted gene is: in training all genes of a batch were "
-            "one set, "
-            "whose local score went to the first genotype (model.boundaries: absent). Predictions here "
-            "are those of "
-            "one genotype at a time, where the local part is its own; it was not trained for that"
+            "its batches did not tell whose each deleted gene is: in training all genes of a batch were one "
+            "set, whose local score went to the first genotype (model.boundaries: absent). Predictions here "
+            "are those of one genotype at a time, where the local part is its own; it was not trained for "
+            "that"
         )
     if not export.parts:
         notes.append("the export names no genotypes, so the folder has no split")

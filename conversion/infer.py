@@ -43,9 +43,8 @@ def infer(state_dict: Mapping[str, np.ndarray]) -> Inference:
     convs = [match for key in state_dict if (match := CONV.fullmatch(key))]
     if "gene_embedding.weight" not in state_dict or not convs:
         raise GiJaxError(
-            "the state dict is of none of the systems lazy, eager, eager_v1, dango: it has no gene "
-            "embedding with "
-            "gene network convolutions (convs.0.convs...)"
+            "the state dict is of none of the systems lazy, eager, eager_v1, dango: it has no gene embedding "
+            "with gene network convolutions (convs.0.convs...)"
         )
     gene_num, channels = state_dict["gene_embedding.weight"].shape
     names = list(dict.fromkeys(match["name"] or match["mangled"] for match in convs))

@@ -12,10 +12,10 @@ import numpy as np
 from conversion.golden import read_recorded
 from gi_jax.data.gene_list import GeneList, load_gene_list
 from gi_jax.data.genotype_table import padded
+from gi_jax.data.given_split import PARTS
 from gi_jax.data.transforms import LabelTransform
 from gi_jax.errors import GiJaxError
 from gi_jax.experiment.guard import check_plain_files
-from gi_jax.experiment.stored_cell import PARTS
 from gi_jax.files import read_text
 
 EXPORT, FORMAT = "export.json", 1
@@ -102,9 +102,8 @@ def _meta(path: Path) -> dict[str, Any]:
         raise GiJaxError(f"{path}: is no description of an export; export anew with `gi-jax exporter`")
     if number > FORMAT:
         raise GiJaxError(
-            f"{path}: is of format {number}, this version reads {FORMAT}; export anew with the exporter "
-            f"of this "
-            "version, `gi-jax exporter > gi_jax_export.py`"
+            f"{path}: is of format {number}, this version reads {FORMAT}; export anew with the exporter of "
+            "this version, `gi-jax exporter > gi_jax_export.py`"
         )
     for key, kind in _KEYS.items():
         if not isinstance(meta.get(key), kind):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,7 +20,7 @@ from gi_jax.data.formats.genotype_files import genotypes_from_names
 from gi_jax.errors import GiJaxError
 from gi_jax.experiment.bundle import ModelBundle, load_bundle
 from gi_jax.experiment.cell import load_graph
-from gi_jax.files import check_folder
+from gi_jax.files import check_new_folder, new_folder
 
 MODELS = {"gene_interaction_dango": "lazy", "eager": "eager", "eager_v1": "eager_v1", "dango": "dango"}
 # Settings of this project's own, which no constructor of torchcell has.
@@ -47,9 +45,7 @@ def record(model: Path, folder: Path, genotypes: Sequence[str], *, gradients: bo
     Raises:
       GiJaxError: no neural model, an ensemble, an unknown gene, or the folder is not empty.
     """
-    if folder.exists() and (folder.is_file() or any(folder.iterdir())):
-        raise GiJaxError(f"{folder}: exists and is not an empty folder; choose another name")
-    check_folder(folder)
+    check_new_folder(folder)
     bundle = load_bundle(model)
     config = bundle.config.model
     if not isinstance(config, ModelConfig) or bundle.config.ensemble > 1:
@@ -62,9 +58,7 @@ def record(model: Path, folder: Path, genotypes: Sequence[str], *, gradients: bo
     rows = [[int(gene) for gene in row if gene < table.num_genes] for row in table.genes]
     case = _case(bundle, rows)
     run, single = (run_case(case, dtype, gradients=gradients) for dtype in (np.float64, np.float32))
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".new-"))
-    try:
+    with new_folder(folder) as new:
         errors = {
             name: float(np.abs(single.outputs[name] - run.outputs[name]).max(initial=0))
             for name in run.outputs
@@ -84,12 +78,6 @@ def record(model: Path, folder: Path, genotypes: Sequence[str], *, gradients: bo
             save_file(
                 {key: np.ascontiguousarray(x) for key, x in run.grads.items()}, new / "grads.safetensors"
             )
-        new.chmod(0o755)
-        if folder.exists():
-            folder.rmdir()
-        new.rename(folder)
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
     return len(run.outputs) + len(run.grads)
 
 

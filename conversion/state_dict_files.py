@@ -115,11 +115,9 @@ def _read_torch(path: Path) -> tuple[dict[str, np.ndarray], str]:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise GiJaxError(
             f"{path}: cannot be read as weights alone ({reason[:160]}); a file that holds objects of "
-            f"torchcell "
-            "can only be read where torchcell is: get the exporter with `gi-jax exporter > "
-            "gi_jax_export.py`, run "
-            "it there, and convert what it writes; or save its state dict by itself with "
-            "torch.save(model.state_dict(), FILE) and convert that"
+            "torchcell can only be read where torchcell is: get the exporter with `gi-jax exporter > "
+            "gi_jax_export.py`, run it there, and convert what it writes; or save its state dict by itself "
+            "with torch.save(model.state_dict(), FILE) and convert that"
         ) from None
     content = content if isinstance(content, Mapping) else {}
     places = {

@@ -108,6 +108,32 @@ def replacing_together(folder: str | Path) -> Iterator[Path]:
         shutil.rmtree(new, ignore_errors=True)
 
 
+def check_new_folder(folder: Path) -> None:
+    """Tries, before the work, whether `new_folder` can make a folder.
+
+    Raises:
+      GiJaxError: it is there and not empty, or files cannot be written to where it would be.
+    """
+    if folder.exists() and (folder.is_file() or any(folder.iterdir())):
+        raise GiJaxError(f"{folder}: exists and is not an empty folder; choose another name")
+    check_folder(folder)
+
+
+@contextmanager
+def new_folder(folder: Path) -> Iterator[Path]:
+    """A folder to write in, which becomes `folder`, new or empty, when the block ends without an error."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    new = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".new-"))
+    try:
+        yield new
+        new.chmod(0o755)
+        if folder.exists():
+            folder.rmdir()
+        new.rename(folder)
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
 def check_writable(path: str | Path) -> None:
     """Tries, before the work, whether a file can be written; changes nothing.
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from gi_jax.checks import at_least, one_of
 from gi_jax.data.genotype_filter import GenotypeFilter
+from gi_jax.data.given_split import PARTS
 from gi_jax.data.splits import FRACTIONS, are_fractions
 from gi_jax.data.splits import KINDS as SPLIT_KINDS
 from gi_jax.data.transforms import KINDS as LABEL_TRANSFORMS
@@ -68,7 +69,7 @@ class SplitConfig:
     )  # train, val, test: lists of genotypes, instead of a draw
 
     def __post_init__(self) -> None:
-        if self.files and set(self.files) != {"train", "val", "test"}:
+        if self.files and set(self.files) != set(PARTS):
             raise GiJaxError(
                 f"data.split.files names {', '.join(self.files)}, expected one file for each of train, "
                 f"val and test"

@@ -109,9 +109,8 @@ class RunConfig:
         shared = self.trainer.devices != 1 and self.model.kind == "eager"
         if shared and self.neural.boundaries == "absent" and self.neural.norm_statistics == "batch":
             raise GiJaxError(
-                "model.boundaries is 'absent', where all deleted genes of a batch are one set, which "
-                "cannot be dealt "
-                f"among trainer.devices: {self.trainer.devices}; set trainer.devices: 1"
+                "model.boundaries is 'absent', where all deleted genes of a batch are one set, which cannot "
+                f"be dealt among trainer.devices: {self.trainer.devices}; set trainer.devices: 1"
             )
         if self.regression_task.frozen and self.model.checkpoint_path is None:
             raise GiJaxError(

@@ -94,8 +94,7 @@ def read_integers(
                     if dtype != np.dtype("<i4") or len(shape) not in (1, 2) or size > info.file_size:
                         raise GiJaxError(
                             f"{path}: `{name}` is said to be {dtype} {list(shape)} in {info.file_size:,} "
-                            f"bytes, "
-                            f"expected whole numbers of 4 bytes that fit; {_REMEDY}"
+                            f"bytes, expected whole numbers of 4 bytes that fit; {_REMEDY}"
                         )
                     content = stream.read(size + 1)
                 if len(content) != size:

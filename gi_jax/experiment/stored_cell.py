@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import gi_jax
+from gi_jax.data.given_split import PARTS
 from gi_jax.data.networks import CellGraph, cell_graph
 from gi_jax.errors import GiJaxError
 from gi_jax.experiment.guard import read_integers
@@ -18,7 +19,6 @@ from gi_jax.files import read_text, write_text
 
 GENES, CELL, FORMAT_FILE = "genes.txt", "cell.npz", "format.json"
 FORMAT = 2  # 1, without a file that says so, holds no networks
-PARTS = ("train", "val", "test")
 _REMEDY = "restore it from a copy of the folder"
 
 
@@ -130,3 +130,9 @@ def read_cell(folder: Path, names: tuple[str, ...], genes_sha256: str, num_genes
 def network_fingerprints(graph: CellGraph) -> dict[str, str]:
     """SHA-256 of every network's edges, by name: equal exactly for equal networks over equal gene ids."""
     return {name: network.fingerprint for name, network in zip(graph.names, graph.networks, strict=True)}
+
+
+def changed_network(graph: CellGraph, recorded: Mapping[str, str]) -> str | None:
+    """The first network of recorded fingerprints that a graph has with other edges, or has not."""
+    found = network_fingerprints(graph)
+    return next((name for name, sha in recorded.items() if found.get(name) != sha), None)

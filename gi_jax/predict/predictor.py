@@ -17,7 +17,7 @@ from gi_jax.errors import GiJaxError
 from gi_jax.experiment.bundle import ModelBundle, load_bundle
 from gi_jax.experiment.cell import load_graph, ready
 from gi_jax.experiment.confidence import fit_confidence
-from gi_jax.experiment.stored_cell import network_fingerprints
+from gi_jax.experiment.stored_cell import changed_network
 from gi_jax.models.model import Cell, FittedModel, Prediction, PredictionSettings
 from gi_jax.models.registry import KINDS
 
@@ -60,10 +60,9 @@ class Predictor:
         if unknown and config.cell_dataset.graphs and config.model.predicts_from_networks:
             raise GiJaxError(
                 "the model folder says nothing of its networks' edges, as after the conversion of a bare "
-                "checkpoint: "
-                "whatever bears the name of one might be another. Convert again with a file for every "
-                "network "
-                "(data.networks.NAME.path=FILE), or convert an export of the model, see `gi-jax exporter`"
+                "checkpoint: whatever bears the name of one might be another. Convert again with a file for "
+                "every network (data.networks.NAME.path=FILE), or convert an export of the model, see "
+                "`gi-jax exporter`"
             )
         if graph is None and bundle.graph is not None:
             graph = ready(bundle.graph, config)
@@ -173,10 +172,8 @@ def load_model(folder: str | Path, precision: str = "32") -> Predictor:
 
 def _check_networks(graph: CellGraph, bundle: ModelBundle) -> None:
     """Raises a `GiJaxError` if a network is another one than the model was fitted with."""
-    found = network_fingerprints(graph)
-    changed = [name for name, sha in bundle.networks.items() if found.get(name) != sha]
-    if changed:
+    if (name := changed_network(graph, bundle.networks)) is not None:
         raise GiJaxError(
-            f"the network '{changed[0]}' has other edges than the one this model was trained with; "
+            f"the network '{name}' has other edges than the one this model was trained with; "
             "restore its file or train again"
         )

@@ -31,10 +31,9 @@ def predictors_section(experiment: Experiment, trained: Trained) -> Section | No
     whole = "the prediction" if config.prior is None else "what is added to the prior"
     caption = (
         f"What the two predictors contribute, over {which}. A contribution is the weight times the "
-        "predictor's output, in units of the transformed labels; the two add up to "
-        f"{whole}. The share of variance is the covariance of contribution and sum over the variance of the "
-        "sum: a predictor near 0 % could as well be left out. Pearson is that of the contribution "
-        "with the measured labels."
+        f"predictor's output, in units of the transformed labels; the two add up to {whole}. The share of "
+        "variance is the covariance of contribution and sum over the variance of the sum: a predictor near 0 "
+        "% could as well be left out. Pearson is that of the contribution with the measured labels."
     )
     if local.combination_method == "concat":
         fixed = (

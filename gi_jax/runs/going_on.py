@@ -37,8 +37,7 @@ def going_on(model: Path, config: Path | None, overrides: Sequence[str]) -> Star
     if read_format(model)["format"] < FORMAT:
         raise GiJaxError(
             f"{model}: does not hold its networks, so nothing can be inherited; make a run whole with "
-            f"`gi-jax package "
-            f"{model} DIR`, or convert an export of the model"
+            f"`gi-jax package {model} DIR`, or convert an export of the model"
         )
     stated = stated_keys(overrides)
     replaced = [

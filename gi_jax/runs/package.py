@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,14 +9,15 @@ from pathlib import Path
 from gi_jax.config import DataConfig, RunConfig, TrainerConfig
 from gi_jax.config.paths import check_files
 from gi_jax.data.bundled import bundled_studies
+from gi_jax.data.given_split import PARTS
 from gi_jax.data.splits import load_split
 from gi_jax.errors import GiJaxError
 from gi_jax.evaluation.evaluation import EVALUATION
 from gi_jax.experiment.bundle import CONFIG, load_bundle, save_bundle
 from gi_jax.experiment.card import card
 from gi_jax.experiment.experiment import Experiment, load_experiment
-from gi_jax.experiment.stored_cell import network_fingerprints
-from gi_jax.files import check_folder, read_text
+from gi_jax.experiment.stored_cell import changed_network, network_fingerprints
+from gi_jax.files import check_new_folder, new_folder, read_text
 from gi_jax.runs.resume import check_same_genes
 from gi_jax.runs.run import SPLIT
 
@@ -32,9 +31,7 @@ def package(run: Path, folder: Path) -> None:
       GiJaxError: no run, its data changed or are gone, or the folder is not empty; then nothing is left
         behind.
     """
-    if folder.exists() and (folder.is_file() or any(folder.iterdir())):
-        raise GiJaxError(f"{folder}: exists and is not an empty folder; choose another name")
-    check_folder(folder)
+    check_new_folder(folder)
     bundle = load_bundle(run)
     if bundle.graph is None and not (run / SPLIT).exists():
         raise GiJaxError(f"{run}: holds no {SPLIT}; expected a run folder that a training wrote")
@@ -42,31 +39,20 @@ def package(run: Path, folder: Path) -> None:
         check_files(bundle.config, run / CONFIG)
         experiment = load_experiment(bundle.config, load_split(run / SPLIT))
         check_same_genes(run, experiment.genes)
+        if (name := changed_network(experiment.graph, bundle.networks)) is not None:
+            raise GiJaxError(
+                f"the network '{name}' has other edges than the one this model was trained with; "
+                "restore its file"
+            )
         found = network_fingerprints(experiment.graph)
-        for name, sha in bundle.networks.items():
-            if found.get(name) != sha:
-                raise GiJaxError(
-                    f"the network '{name}' has other edges than the one this model was trained with; "
-                    f"restore its file"
-                )
-        parts = {
-            part: experiment.table.genes[getattr(experiment.split, part)] for part in ("train", "val", "test")
-        }
+        parts = {part: experiment.table.genes[getattr(experiment.split, part)] for part in PARTS}
         bundle = replace(bundle, graph=experiment.graph, parts=parts, networks=found)
         bundle = replace(bundle, card=card("A model of genetic interactions", bundle, _origin(experiment),
                                            _metrics(run / EVALUATION), (), folder.name))  # fmt: skip
     bundle = replace(bundle, config=_by_itself(bundle.config))
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    new = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".new-"))
-    try:
+    with new_folder(folder) as new:
         save_bundle(bundle, new)
         load_bundle(new)
-        new.chmod(0o755)
-        if folder.exists():
-            folder.rmdir()
-        new.rename(folder)
-    finally:
-        shutil.rmtree(new, ignore_errors=True)
 
 
 def _by_itself(config: RunConfig) -> RunConfig:

@@ -10,7 +10,7 @@ from gi_jax.config.load import flat
 from gi_jax.config.schema import plain
 from gi_jax.errors import GiJaxError
 from gi_jax.experiment.bundle import ModelBundle
-from gi_jax.experiment.stored_cell import network_fingerprints
+from gi_jax.experiment.stored_cell import changed_network
 from gi_jax.models.model import Cell
 
 # Of the model section, what does not change what the weights compute.
@@ -44,18 +44,14 @@ def check_same_model(bundle: ModelBundle, config: RunConfig, cell: Cell) -> None
     for number, (a, b) in enumerate(zip_longest(bundle.genes.ids, cell.genes.ids), 1):
         if named and a != b:
             raise GiJaxError(
-                f"{source}: gene {number} of the gene list is {b}, the weights were trained with {a} "
-                f"there; give the "
-                "gene list that came with them"
+                f"{source}: gene {number} of the gene list is {b}, the weights were trained with {a} there; "
+                "give the gene list that came with them"
             )
-    found = network_fingerprints(cell.graph)
-    for name, sha in bundle.networks.items():
-        if found.get(name) != sha:
-            raise GiJaxError(
-                f"{source}: the network '{name}' has other edges than the one the weights were trained "
-                f"with; restore "
-                "its file, or go on with `gi-jax train --from`, which takes the folder's"
-            )
+    if (name := changed_network(cell.graph, bundle.networks)) is not None:
+        raise GiJaxError(
+            f"{source}: the network '{name}' has other edges than the one the weights were trained with; "
+            "restore its file, or go on with `gi-jax train --from`, which takes the folder's"
+        )
     if bundle.config.trainer.precision != config.trainer.precision:
         _refuse(source, "trainer.precision", config.trainer.precision, bundle.config.trainer.precision)
 

@@ -25,8 +25,7 @@ def workbook_text(path: Path) -> bytes:
         reason = str(error).splitlines()[0][:150]
         raise GiJaxError(
             f"{path}: is a zip archive, but no Excel workbook that can be read ({reason}); unpack it, or "
-            "save "
-            "the sheet as tab-separated text"
+            "save the sheet as tab-separated text"
         ) from None
     filled = [name for name, rows in sheets.items() if rows]
     if len(filled) != 1:

@@ -46,9 +46,8 @@ def read_gaf(files: Sequence[Path], options: ImportOptions) -> Imported:
             fields = line.split("\t")
             if len(fields) not in (15, 16, 17) or not fields[_TERM].startswith("GO:"):
                 raise GiJaxError(
-                    f"{path}, line {number}: found {len(fields)} fields, expected the 17 of GAF (or 15) "
-                    "with a "
-                    "GO term in the fifth; correct this line"
+                    f"{path}, line {number}: found {len(fields)} fields, expected the 17 of GAF (or 15) with "
+                    "a GO term in the fifth; correct this line"
                 )
             read += 1
             if "NOT" in fields[_QUALIFIER].split("|"):

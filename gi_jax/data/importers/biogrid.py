@@ -98,8 +98,7 @@ def _layout(path: Path, head: Head) -> tuple[dict[str, int], Layout]:
     if missing := [name for name in wanted if name not in fields]:
         raise GiJaxError(
             f"{path}, line {head.numbers[0]}: found no column `{missing[0]}`; expected those of a BioGRID "
-            "table "
-            "(TAB 2.0 or 3.0), separated by tabs"
+            "table (TAB 2.0 or 3.0), separated by tabs"
         )
     position = {name: fields.index(name) for name in wanted}
     position["publication"] = position[publication]
@@ -145,8 +144,7 @@ def _add_scores(
         if value is None:
             raise GiJaxError(
                 f"{part.where(row)}: the score is `{text[:60]}`, expected a number or `-`; the scores of "
-                "this "
-                "publication are no labels"
+                "this publication are no labels"
             )
         scores[k] = value
     query, array = (

@@ -72,9 +72,8 @@ class EdgeRows:
         if not len(edges):
             such = f", such as {', '.join(examples(self.unknown_names))}" if self.unknown_names else ""
             raise GiJaxError(
-                f"{source}: none of its {self.read:,} edges lies between genes of the list{such}; check "
-                "that the "
-                "gene list is that of the organism"
+                f"{source}: none of its {self.read:,} edges lies between genes of the list{such}; check that "
+                "the gene list is that of the organism"
             )
         out = list(left_out)
         if self.unknown:

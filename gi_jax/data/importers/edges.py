@@ -100,8 +100,7 @@ def _read_list(path: Path, edges: EdgeRows) -> None:
         if len(fields) != width:
             raise GiJaxError(
                 f"{path}, line {number}: found {len(fields)} fields, expected {width} as in the lines "
-                "before; "
-                "correct this line"
+                "before; correct this line"
             )
         weight = plain_number(fields[2]) if width == 3 else 1.0
         if weight is None or not np.isfinite(weight):

@@ -110,9 +110,8 @@ def _read_matrix(path: Path, measured: Measurements, options: ImportOptions) -> 
     for number, fields in zip(numbers[form.first_row :], rows[form.first_row :], strict=True):
         if len(fields) != len(header[0]):
             raise GiJaxError(
-                f"{path}, line {number + 1}: found {len(fields)} fields, expected {len(header[0])} as in "
-                "the first "
-                "line, separated by tabs; correct this line"
+                f"{path}, line {number + 1}: found {len(fields)} fields, expected {len(header[0])} as in the "
+                "first line, separated by tabs; correct this line"
             )
         scores.append(_numbers(path, number + 1, fields, form.first_column))
         queries.append(measured.mutations.code(_label([fields[k] for k in form.labels])))
@@ -125,10 +124,8 @@ def _read_matrix(path: Path, measured: Measurements, options: ImportOptions) -> 
     if is_cdt and zeros and options.missing != 0 and not options.zeros_are_measured:
         raise GiJaxError(
             f"{path}, line {line_numbers[int((values == 0).any(axis=1).argmax())]}: {zeros:,} of "
-            f"{values.size:,} "
-            "scores are 0, and a .cdt file has 0 where nothing was measured; import the .pcl file it was "
-            "made of, "
-            "or say --missing 0 or --zeros-are-measured"
+            f"{values.size:,} scores are 0, and a .cdt file has 0 where nothing was measured; import the "
+            ".pcl file it was made of, or say --missing 0 or --zeros-are-measured"
         )
     count = len(array)
     query = np.repeat(np.array(queries, np.int32), count)
@@ -145,8 +142,7 @@ def _numbers(path: Path, line: int, fields: Sequence[str], start: int) -> list[f
             comma = " with a decimal point" if plain_number(text.replace(",", ".")) is not None else ""
             raise GiJaxError(
                 f"{path}, line {line}, column {column}: found `{text.strip()[:40]}`, expected a "
-                f"score{comma}, or "
-                "nothing where none was measured; correct this field"
+                f"score{comma}, or nothing where none was measured; correct this field"
             )
         found.append(value)
     return found

@@ -85,8 +85,7 @@ def _kind_of(paths: Sequence[Path]) -> str:
             shown = head.lines[0].strip().replace("\t", " | ")[:100]
             raise GiJaxError(
                 f"{path}, line 1: begins with `{shown}`, which no known kind of file does; name its kind, "
-                "one "
-                f"of {', '.join(KINDS)}, or make it a table as the project reads it (genes, score)"
+                f"one of {', '.join(KINDS)}, or make it a table as the project reads it (genes, score)"
             )
         told[path] = fitting[0]
     if len(set(told.values())) > 1:

@@ -8,6 +8,7 @@ Both go by the column of adjusted scores, and are studies of their own.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -97,7 +98,7 @@ def read(files: Sequence[Path], options: ImportOptions) -> Imported:
         _check_sizes(measured, _SIZES[kind] - 1, kind)
         source = f"{', '.join(path.name for path in files)}, {kind}"
         name = f"{options.name or 'kuzmin'}_{kind}"
-        own = ImportOptions(options.genes, name, options.alleles, options.repeats, missing=options.missing)
+        own = replace(options, name=name)
         table, report = to_genotypes(measured, own, source, name)
         tables.append(table)
         reports.append(report)

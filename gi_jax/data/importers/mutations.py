@@ -131,8 +131,7 @@ def to_genotypes(
         told = "; ".join(f"{count:,} {why}" for why, count in dropped.most_common(4) if count)
         raise GiJaxError(
             f"{source}: no measurement is left of {measured.read:,} rows: {told or 'none has a score'}; "
-            "check "
-            "that the gene list is that of the organism, and the choices of the import"
+            "check that the gene list is that of the organism, and the choices of the import"
         )
     if not keep.all():
         query, array, score, p_value, line = (x[keep] for x in (query, array, score, p_value, line))

@@ -115,8 +115,7 @@ def _matrix(path: Path, delimiter: str) -> tuple[list[str], list[str], np.ndarra
         if len(fields) != width:
             raise GiJaxError(
                 f"{path}, line {number}: found {len(fields) + 1} fields, expected {width + 1} as in the "
-                "second "
-                "line; correct this line"
+                "second line; correct this line"
             )
         numbers = [0.0 if text.lower() in MISSING else plain_number(text) for text in fields]
         if wrong := [text for text, value in zip(fields, numbers, strict=True) if value not in (0, 1)]:

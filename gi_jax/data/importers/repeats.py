@@ -97,8 +97,7 @@ def _told(
     why = (
         f"merged with another measurement of the same genotype ({more:,} genotypes have several; "
         f"{int(reciprocal.sum()):,} were measured with query and array exchanged, {int(several.sum()):,} "
-        "with "
-        f"several alleles; {_TOLD[rule]})"
+        f"with several alleles; {_TOLD[rule]})"
     )
     return (LeftOut(len(order) - len(starts), why),)
 

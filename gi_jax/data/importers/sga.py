@@ -147,8 +147,7 @@ def numbers_of(part: Part, column: int, what: str) -> np.ndarray:
         comma = " with a decimal point" if plain_number(text.replace(",", ".", 1)) is not None else ""
         raise GiJaxError(
             f"{part.where(row)}: the {what} is `{text.strip()[:60]}`, expected a number{comma}, or nothing "
-            "or "
-            "NaN where it is missing; correct this line"
+            "or NaN where it is missing; correct this line"
         )
     return part.numbers(column)
 

@@ -12,13 +12,13 @@ from jax import Array
 
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.errors import GiJaxError
-from gi_jax.models.closed_form.pair_posterior import GeneKernel, PairPosterior
-from gi_jax.models.closed_form.solved import Solved, check_arrays, check_gene_numbers, check_settings
-from gi_jax.models.model import Abilities, Cell, Prediction, PredictionSettings, StartedTile
+from gi_jax.models.closed_form.pair_posterior import GeneKernel, OfDraws, PairPosterior
+from gi_jax.models.closed_form.solved import check_arrays, check_gene_numbers, check_settings
+from gi_jax.models.model import Cell, Prediction, PredictionSettings, StartedTile
 
 
 @dataclass(frozen=True)
-class PairKernel(Solved):
+class PairKernel(OfDraws):
     """Predicts `intercept + sum of F_ij over the pairs i < j of deleted genes`, F a posterior mean.
 
     F is a Gaussian process with `cov(F_ij, F_kl) = K_ik K_jl + K_il K_jk`, a symmetric matrix-variate
@@ -57,13 +57,6 @@ class PairKernel(Solved):
     intercept: np.ndarray  # [T]
     residual: float  # of the linear system, relative
     chosen: str = ""
-
-    kind = "pair_kernel"
-
-    @property
-    def abilities(self) -> Abilities:  # pyright: ignore[reportIncompatibleVariableOverride] # is only read
-        """Standard deviations only with draws from the prior."""
-        return Abilities(False, True, has_paths=False, has_deviations=bool(len(self.draws)))
 
     @property
     def num_genes(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride] # is only read

@@ -65,8 +65,20 @@ class GeneKernel:
         return total
 
 
+class OfDraws(Solved):
+    """A model whose variances come from draws of its prior, and which tells unseen genes apart."""
+
+    draws: np.ndarray  # [Q, M]
+    kind = "pair_kernel"
+
+    @property
+    def abilities(self) -> Abilities:  # pyright: ignore[reportIncompatibleVariableOverride] # is only read
+        """Standard deviations only with draws."""
+        return Abilities(False, True, has_paths=False, has_deviations=bool(len(self.draws)))
+
+
 @dataclass(frozen=True)
-class PairPosterior(Solved):
+class PairPosterior(OfDraws):
     """The posterior of one study: `F = K_cell S K_cell^T`, and variances by draws; see `PairKernel`."""
 
     genes: GeneKernel
@@ -78,13 +90,6 @@ class PairPosterior(Solved):
     variance_scale: float
     intercept: float
     chosen: str = ""
-
-    kind = "pair_kernel"
-
-    @property
-    def abilities(self) -> Abilities:  # pyright: ignore[reportIncompatibleVariableOverride] # is only read
-        """Standard deviations only with draws from the prior."""
-        return Abilities(False, True, has_paths=False, has_deviations=bool(len(self.draws)))
 
     @property
     def num_genes(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride] # is only read

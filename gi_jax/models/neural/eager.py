@@ -11,17 +11,14 @@ from jax import Array
 
 from gi_jax.data.genotypes import GenotypeBatch
 from gi_jax.data.networks import CellGraph
-from gi_jax.models.neural.finite import finite_stages
+from gi_jax.models.neural.every_row import first_states, global_part, output_of_both_paths
 from gi_jax.models.neural.gene_interaction_dango import GeneInteractionOutput, encoder_layer
 from gi_jax.models.neural.options import ModelConfig
 from gi_jax.nn.gating import Gate, fixed_weights
-from gi_jax.nn.global_predictor import GlobalPredictor
 from gi_jax.nn.hyper_sagnn import HyperSAGNN, LocalOutput
-from gi_jax.nn.pooling import AttentionalPooling
-from gi_jax.nn.preprocessor import Preprocessor
 from gi_jax.ops.changed_rows import Capacity
 from gi_jax.ops.keep_mask import keep_mask
-from gi_jax.ops.node_states import NodeStates, RowSelection, SharedColumn
+from gi_jax.ops.node_states import NodeStates, RowSelection
 
 
 class Eager(nn.Module):
@@ -65,47 +62,24 @@ class Eager(nn.Module):
         select = RowSelection(c.norm_statistics, batch.valid, keep, axis)
 
         layers, layer_weights = self._encode(graph, embedding, keep, select, train)
-        pooled = AttentionalPooling(h, "relu", c.dropout, name="global_aggregator")(
-            layers[-1], batch.genes, keep, train
-        )
-        global_interaction = GlobalPredictor(h, "relu", c.dropout, name="global_interaction_predictor")(
-            pooled.z_p, train
-        )
+        pooled, global_interaction = global_part(c, layers[-1], batch, keep, train)
         deleted = layers[-1].wildtype.at[batch.genes].get(mode="fill", fill_value=0)  # [B, S, H]
         local = self._predict_locally(deleted, batch, train)
         both = jnp.concatenate([global_interaction, local.interaction], axis=1)  # [B, 2]
         if c.local_predictor_config.combination_method == "gating":
-            logits, weights = Gate(h, "relu", c.dropout, name="gate_mlp")(both, train)
+            gate = Gate(h, "relu", c.dropout, name="gate_mlp")(both, train)
         else:
-            logits, weights = None, fixed_weights(both, "concat")
-        stages = {
-            **pooled._asdict(),
-            "global_interaction": global_interaction,
-            "local_interaction": local.interaction,
-            "gate_weights": weights,
-            "pert_gene_embs": deleted,
-            "gene_interaction": (weights * both).sum(axis=1, keepdims=True),
-        }
-        return GeneInteractionOutput(
-            **stages,
-            local_static=local.static,
-            local_dynamic=local.dynamic,
-            layers=layers,
-            layer_aggregation_weights=layer_weights,
-            finite=finite_stages(batch.valid, **stages, gate_logits=logits),
+            gate = None, fixed_weights(both, "concat")
+        return output_of_both_paths(
+            batch, pooled, global_interaction, local, deleted, gate, layers, layer_weights
         )
 
     def _encode(
         self, graph: CellGraph, embedding: Array, keep: Array, select: RowSelection, train: bool
     ) -> tuple[tuple[NodeStates, ...], tuple[NodeStates, ...]]:
         """Message passing between the kept genes: L + 1 states, and the weights of attentive aggregations."""
-        c, b = self.config, keep.shape[1] - 1
-        states = SharedColumn(embedding[:, None])  # [N, 1, H]
-        if train and c.norm == "batch":  # statistics count a gene once for every genotype that keeps it
-            states = states.dense(b)
-        rows = replace(select, statistics="node") if c.norm == "layer" else select
-        preprocess = Preprocessor(c.hidden_channels, c.norm, c.activation, c.dropout, name="preprocessor")
-        layers: list[NodeStates] = [preprocess(states, rows, train).dense(b)]
+        c = self.config
+        layers = [first_states(c, embedding, keep.shape[1] - 1, select, train)]
         layer_weights: list[NodeStates] = []
         encoder = c.gene_encoder_config
         if encoder.graph_aggregation_method == "pairwise_interaction":

@@ -11,21 +11,18 @@ from jax import Array
 
 from gi_jax.data.genotypes import GenotypeBatch
 from gi_jax.data.networks import CellGraph
-from gi_jax.models.neural.finite import finite_stages
+from gi_jax.models.neural.every_row import first_states, global_part, output_of_both_paths
 from gi_jax.models.neural.gene_interaction_dango import (
     GeneInteractionOutput,
     encoder_layer,
 )
 from gi_jax.models.neural.options import ModelConfig
 from gi_jax.nn.gating import Gate
-from gi_jax.nn.global_predictor import GlobalPredictor
 from gi_jax.nn.hyper_sagnn import LocalOutput, ReZeroAttention
 from gi_jax.nn.mlp import LinearParameters
-from gi_jax.nn.pooling import AttentionalPooling
-from gi_jax.nn.preprocessor import Preprocessor
 from gi_jax.ops.changed_rows import Capacity
 from gi_jax.ops.keep_mask import keep_mask
-from gi_jax.ops.node_states import NodeStates, RowSelection, SharedColumn
+from gi_jax.ops.node_states import NodeStates, RowSelection
 from gi_jax.ops.set_attention import set_mean, set_pairs
 
 
@@ -68,44 +65,19 @@ class EagerV1(nn.Module):
         select = RowSelection(c.norm_statistics, batch.valid, keep, axis)
 
         layers = self._encode(graph, embedding, keep, select, train)
-        pooled = AttentionalPooling(h, "relu", c.dropout, name="global_aggregator")(
-            layers[-1], batch.genes, keep, train
-        )
-        global_interaction = GlobalPredictor(h, "relu", c.dropout, name="global_interaction_predictor")(
-            pooled.z_p, train
-        )
+        pooled, global_interaction = global_part(c, layers[-1], batch, keep, train)
         deleted = layers[-1].wildtype.at[batch.genes].get(mode="fill", fill_value=0)  # [B, S, H]
         local = LocalPredictor(h, name="gene_interaction_predictor")(deleted, batch.sizes)
         both = jnp.concatenate([global_interaction, local.interaction], axis=1)  # [B, 2]
-        logits, weights = Gate(h, "relu", c.dropout, name="gate_mlp")(both, train)
-        stages = {
-            **pooled._asdict(),
-            "global_interaction": global_interaction,
-            "local_interaction": local.interaction,
-            "gate_weights": weights,
-            "pert_gene_embs": deleted,
-            "gene_interaction": (weights * both).sum(axis=1, keepdims=True),
-        }
-        return GeneInteractionOutput(
-            **stages,
-            local_static=local.static,
-            local_dynamic=local.dynamic,
-            layers=layers,
-            layer_aggregation_weights=(),
-            finite=finite_stages(batch.valid, **stages, gate_logits=logits),
-        )
+        gate = Gate(h, "relu", c.dropout, name="gate_mlp")(both, train)
+        return output_of_both_paths(batch, pooled, global_interaction, local, deleted, gate, layers)
 
     def _encode(
         self, graph: CellGraph, embedding: Array, keep: Array, select: RowSelection, train: bool
     ) -> tuple[NodeStates, ...]:
         """Message passing between the kept genes: L + 1 states."""
-        c, b = self.config, keep.shape[1] - 1
-        states = SharedColumn(embedding[:, None])  # [N, 1, H]
-        if train and c.norm == "batch":  # statistics count a gene once for every genotype that keeps it
-            states = states.dense(b)
-        rows = replace(select, statistics="node") if c.norm == "layer" else select
-        preprocess = Preprocessor(c.hidden_channels, c.norm, c.activation, c.dropout, name="preprocessor")
-        layers: list[NodeStates] = [preprocess(states, rows, train).dense(b)]
+        c = self.config
+        layers = [first_states(c, embedding, keep.shape[1] - 1, select, train)]
         encoder = replace(c.gene_encoder_config, encoder_type="gatv2")
         for number in range(c.num_layers):
             layer = encoder_layer(c, self.graph_names, encoder, number)

@@ -180,9 +180,8 @@ class ModelConfig:
         one_of(method, local.combination_method, ("gating", "concat"))
         if not local.use_local_predictor:
             raise GiJaxError(
-                "model.kind is 'eager', which always has a local predictor; leave use_local_predictor "
-                "out, or "
-                "use kind: gene_interaction_dango"
+                "model.kind is 'eager', which always has a local predictor; leave use_local_predictor out, "
+                "or use kind: gene_interaction_dango"
             )
         norm = encoder.graph_aggregation_config.aggregation_norm
         if norm is not None:
