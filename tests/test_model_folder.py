@@ -190,6 +190,11 @@ def _hostile(folder: Path, what: str) -> None:
     elif what == "path":
         text = (folder / "config.yaml").read_text()
         (folder / "config.yaml").write_text(text.replace("\n  genes: null", "\n  genes: ../../genes.txt"))
+    elif what == "added":
+        text = (folder / "config.yaml").read_text()
+        assert "additional_training: []" in text
+        named = text.replace("additional_training: []", "additional_training: [../../scores.tsv]")
+        (folder / "config.yaml").write_text(named)
     elif what == "cache":
         text = (folder / "config.yaml").read_text()
         (folder / "config.yaml").write_text(text.replace("~/.cache/gi_jax/compiled", "/tmp/elsewhere"))
@@ -229,6 +234,7 @@ def _hostile(folder: Path, what: str) -> None:
     [
         ("link", "labels.json: is a link or no regular file"),
         ("path", r"data.genes is \.\./\.\./genes.txt, but a model folder names no other files"),
+        ("added", r"data.additional_training is \.\./\.\./scores.tsv, but a model folder names no other"),
         ("cache", "trainer.compilation_cache is /tmp/elsewhere, but a model folder names no other files"),
         ("object", "config.yaml, line 1: not valid YAML .could not determine a constructor"),
         ("aliases", "config.yaml: .*grows to more than"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import zipfile
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +51,8 @@ def check_names_nothing_outside(config: RunConfig, path: Path) -> None:
         "data.split.files": next(iter(data.split.files.values()), None),
         "data.model_folder": data.model_folder,
         "model.checkpoint_path": config.model.checkpoint_path,
-        "data.genotypes": next((name for name in data.genotypes if "/" in name or "\\" in name), None),
+        "data.genotypes": _path_among(data.genotypes),
+        "data.additional_training": _path_among(data.additional_training),
         "trainer.compilation_cache": (
             None
             if trainer.compilation_cache == type(trainer).compilation_cache
@@ -61,6 +62,10 @@ def check_names_nothing_outside(config: RunConfig, path: Path) -> None:
     for key, value in named.items():
         if value is not None:
             raise GiJaxError(f"{path}: {key} is {value}, but a model folder names no other files; {_REMEDY}")
+
+
+def _path_among(sources: Sequence[str]) -> str | None:
+    return next((name for name in sources if "/" in name or "\\" in name), None)
 
 
 def read_integers(

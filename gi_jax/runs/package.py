@@ -58,8 +58,14 @@ def package(run: Path, folder: Path) -> None:
 def _by_itself(config: RunConfig) -> RunConfig:
     """The configuration without what names files of this machine."""
     data = config.data
-    named = tuple(source for source in data.genotypes if source in bundled_studies())
-    own = DataConfig(genotypes=named, filter=data.filter, split=replace(data.split, files={}))
+    bundled = bundled_studies()
+    named, added = (
+        tuple(source for source in sources if source in bundled)
+        for sources in (data.genotypes, data.additional_training)
+    )
+    own = DataConfig(
+        genotypes=named, additional_training=added, filter=data.filter, split=replace(data.split, files={})
+    )
     cache = TrainerConfig.compilation_cache
     features = tuple(name for name in config.cell_dataset.features if name not in data.features)
     return replace(
@@ -74,7 +80,8 @@ def _by_itself(config: RunConfig) -> RunConfig:
 
 def _origin(experiment: Experiment) -> Sequence[str]:
     lines, bundled = [], bundled_studies()
-    for source in experiment.config.data.genotypes:
+    data = experiment.config.data
+    for source in (*data.genotypes, *data.additional_training):
         if source in bundled:
             lines.append(
                 f"{source}: bundled with gi_jax, its source and licence are in gi_jax/data/yeast/README.md"
