@@ -16,6 +16,7 @@ from gi_jax.data.genotype_table import GenotypeTable, row_keys
 from gi_jax.errors import GiJaxError
 from gi_jax.models.model import StartedTile
 from gi_jax.predict.predictor import Predictor
+from gi_jax.predict.screening.histogram import ScoreHistogram
 
 MAX_GENOTYPES = 10**9  # genotypes of a screen: half a day at the rates of a small model
 
@@ -87,7 +88,7 @@ class Screen:
             )
         fitted = predictor.fitted.of_study(int(self.study[0]))
         self._tiles = fitted.screen(pool, free, np.array(fixed, np.int64))
-        self._extremes = _Extremes(top)
+        self._extremes, self._histogram = _Extremes(top), ScoreHistogram()
 
     def run(self) -> Iterator[int]:
         """Predicts; yields, again and again, how many genotypes are done."""
@@ -102,6 +103,15 @@ class Screen:
         """The extremes of what has been predicted so far."""
         return self._extremes.found()
 
+    def histogram(self) -> tuple[np.ndarray, np.ndarray]:
+        """How many of all predictions so far, kept or not, lie in each of B bins.
+
+        Returns:
+          Edges `[B + 1]` float64, in the units of the training scores, and counts `[B]` int64; a bin holds
+          its lower edge. The bins are fine, at least a thousand to the score farthest from 0.
+        """
+        return self._histogram.bins()
+
     def _finish(self, tile: StartedTile) -> int:
         genes = tile.genes
         scores = self.predictor.in_score_units(tile.result(), np.resize(self.study, len(genes)))
@@ -110,6 +120,7 @@ class Screen:
             raise GiJaxError(
                 f"the prediction for {names} is no finite number; the model's weights may be damaged"
             )
+        self._histogram.add(scores.mean)
         wanted = self._wanted(genes, scores.mean)
         found = Found(genes, *scores)
         if not wanted.all():
