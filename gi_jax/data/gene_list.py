@@ -31,6 +31,7 @@ _HEADER = re.compile(
     "(id|name|tag|symbol|identifier)?s?"
 )
 
+MOST_REMEMBERED = 2**16  # names whose meaning is kept
 _COMMA = re.compile(r"[^,]+(,\d+)+")  # ADE5,7 is one gene; YAL001C,YBL002W are two
 
 
@@ -104,6 +105,8 @@ class GeneList:
         """
         key = name.strip().upper()
         if key not in self._looked_up:
+            if len(self._looked_up) >= MOST_REMEMBERED:  # of a server, which anybody may ask for any name
+                self._looked_up.clear()
             found = self._as_it_is(key)
             for meant, written in written_as(name) if not found.how else ():
                 other = self._as_it_is(meant.upper())

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from threadpoolctl import threadpool_limits
 
 from gi_jax.data.gene_pairs import columns_of_pairs
 from gi_jax.models.closed_form.solved import Solved
@@ -17,6 +18,8 @@ from gi_jax.models.model import Abilities
 
 ROWS_AT_ONCE = 4096  # genotypes whose rows of kernels are gathered at once
 MATRIX_PAYS = 50_000  # pairs, above which the matrix of all pair effects is made
+FEW_ROWS = 64
+MOST_KEPT = 2**26  # entries of the collected draws that are kept for the next call: 256 MiB
 SMALLEST_SHARE = 0.01  # of the prior variance of a genotype, that stays whatever was measured
 
 
@@ -122,6 +125,35 @@ class PairPosterior(OfDraws):
             total = _add_square(total, self.genes.kernel, self._collect(draw).astype(np.float32))
         return np.pad(np.asarray(total) / max(len(self.draws), 1), (0, 1))
 
+    @cached_property
+    def _collected_draws(self) -> list[np.ndarray] | None:
+        """`[n, n]` float32 of every draw; None where that is more than a process should keep."""
+        if len(self.draws) * len(self.genes.genes) ** 2 > MOST_KEPT:
+            return None
+        return [self._collect(draw).astype(np.float32) for draw in self.draws]
+
+    def _explained_rows(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """The variance `[M]` of sums over pairs `[M, P]` that the training genotypes explain.
+
+        Only rows of genes that stand first in a pair are multiplied; of two genes that is the one which more
+        of the pairs have, so that a gene beside all others costs one row.
+        """
+        count = np.bincount(np.concatenate([first, second], axis=None), minlength=self.num_genes + 1)
+        swap = count[second] > count[first]
+        first, second = np.where(swap, second, first), np.where(swap, first, second)
+        rows, place = np.unique(first, return_inverse=True)
+        of_first = self.genes.rows[rows].astype(np.float32)
+        explained = np.zeros(len(first))
+        kept = self._collected_draws
+        # For products of a few rows, threads that wait for each other cost more than they bring.
+        with threadpool_limits(1 if len(rows) < FEW_ROWS else None):
+            for number, draw in enumerate(self.draws):
+                collected = self._collect(draw).astype(np.float32) if kept is None else kept[number]
+                half = of_first @ collected
+                sums = _row_products(half, self.genes.rows, place.reshape(first.shape), second)
+                explained += sums**2
+        return explained / len(self.draws)
+
     def labels(self, genes: np.ndarray) -> np.ndarray:
         """Labels `[M]` for genotypes `[M, S]`."""
         first, second = columns_of_pairs(genes)
@@ -146,12 +178,7 @@ class PairPosterior(OfDraws):
         if first.shape[1] == 1 and ("explained" in vars(self) or first.size > MATRIX_PAYS):
             explained = self.explained[first[:, 0], second[:, 0]]
         else:
-            explained = np.zeros(len(genes))
-            for draw in self.draws:
-                half = np.asarray(_multiply(self.genes.kernel, self._collect(draw).astype(np.float32)))
-                left = np.pad(half, ((0, 1), (0, 0)))
-                explained += np.square(_row_products(left, self.genes.rows, first, second))
-            explained /= len(self.draws)
+            explained = self._explained_rows(first, second)
         left = np.maximum(prior - explained, SMALLEST_SHARE * prior)
         return np.sqrt(self.variance_scale * (self.noise + left))
 
