@@ -18,6 +18,7 @@ from gi_jax.cli.export import export
 from gi_jax.cli.genes import genes
 from gi_jax.cli.import_files import import_files
 from gi_jax.cli.inspect import inspect
+from gi_jax.cli.models import models
 from gi_jax.cli.package import package
 from gi_jax.cli.predict import predict
 from gi_jax.cli.screen import screen
@@ -42,6 +43,7 @@ for command in (
     evaluate,
     predict,
     screen,
+    models,
     package,
     export,
     study,

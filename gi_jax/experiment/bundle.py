@@ -15,10 +15,13 @@ from safetensors.numpy import save_file
 
 from gi_jax.config import RunConfig, load_config, to_yaml
 from gi_jax.config.schema import plain
+from gi_jax.data.bundled import bundled_models
 from gi_jax.data.gene_list import GeneList, gene_list_text, load_gene_list
+from gi_jax.data.given_split import PARTS
 from gi_jax.data.networks import CellGraph
 from gi_jax.data.transforms import LabelTransform
 from gi_jax.errors import GiJaxError
+from gi_jax.experiment.bundled_model import load_bundled_model
 from gi_jax.experiment.confidence import Confidence, read_confidence, write_confidence
 from gi_jax.experiment.guard import check_names_nothing_outside, check_plain_files
 from gi_jax.experiment.labels import LABELS, read_json, read_transform
@@ -129,12 +132,17 @@ def save_bundle(bundle: ModelBundle, folder: str | Path) -> None:
 def load_bundle(folder: str | Path) -> ModelBundle:
     """Reads a model folder, or the best weights of a run folder, in the dtypes in which they are stored.
 
+    The name of a bundled model, such as `collins2007`, stands for it where there is no folder of that name.
+
     Raises:
       GiJaxError: no such folder, a file is missing or damaged, or the weights belong to other genes.
     """
     folder = Path(folder)
+    if not folder.exists() and str(folder) in bundled_models():
+        return _bundled(str(folder))
     if not folder.is_dir():
-        raise GiJaxError(f"{folder}: no such folder; expected {_EXPECTED}")
+        known = f"; bundled models are {', '.join(bundled_models())}"
+        raise GiJaxError(f"{folder}: no such folder; expected {_EXPECTED}{known}")
     if not (folder / CONFIG).exists():
         raise GiJaxError(f"{folder}: holds no {CONFIG}; expected {_EXPECTED}")
     about = read_format(folder)
@@ -170,6 +178,21 @@ def load_bundle(folder: str | Path) -> ModelBundle:
             f"from a copy"
         )
     return replace(bundle, graph=cell.graph, parts=cell.parts)
+
+
+def _bundled(name: str) -> ModelBundle:
+    experiment, fitted, confidence, text = load_bundled_model(name)
+    return ModelBundle(
+        experiment.config,
+        experiment.genes,
+        experiment.transform,
+        network_fingerprints(experiment.graph),
+        dict(fitted.arrays()),
+        confidence,
+        experiment.graph,
+        {part: experiment.table.genes[getattr(experiment.split, part)] for part in PARTS},
+        text,
+    )
 
 
 def _check_same_model(path: Path, config: RunConfig, trained: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,11 +13,10 @@ import numpy as np
 from jax import Array
 
 from gi_jax.data.genotype_table import GenotypeTable
-from gi_jax.errors import GiJaxError
 from gi_jax.models.closed_form.options import PairKernelOptions
 from gi_jax.models.closed_form.pair_kernel import PairKernel
 from gi_jax.models.closed_form.pair_kernel_genes import fitted_profiles, fixed_kernels, gene_kernel
-from gi_jax.models.closed_form.pair_kernel_rounds import Round, fitted_model, in_order
+from gi_jax.models.closed_form.pair_kernel_rounds import fitted_model, in_order, solve_checked
 from gi_jax.models.closed_form.pair_kernel_system import (
     Genotypes,
     genotypes_of,
@@ -39,20 +39,27 @@ from gi_jax.ops.pair_kernel import Solution, pair_sums, solve
 
 LOGGER = logging.getLogger(__name__)
 NUMBERS_AT_ONCE = 4 * 1024**2  # entries of matrices that draws are solved for at once
-ROUNDING = 2.0  # how many times the tolerance the residual may be, which float32 adds to
 JITTER = 1e-5  # of the largest eigenvalue, below which one is rounding
+
+
+class FitInRounds(NamedTuple):
+    """The model of the best round, and what `model_of_weights` makes it again from: every round up to it."""
+
+    model: PairKernel
+    weights: tuple[Weights, ...]
+    coefficients: tuple[np.ndarray, ...]  # [M] of the training genotypes
 
 
 def fit_pair_kernel(
     train: GenotypeTable, val: GenotypeTable, cell: Cell, options: PairKernelOptions
 ) -> PairKernel:
     """Fits the process, see `fit_in_rounds`, and forgets the rounds."""
-    return fit_in_rounds(train, val, cell, options)[0]
+    return fit_in_rounds(train, val, cell, options).model
 
 
 def fit_in_rounds(
     train: GenotypeTable, val: GenotypeTable, cell: Cell, options: PairKernelOptions
-) -> tuple[PairKernel, tuple[Round, ...]]:
+) -> FitInRounds:
     """Fits `PairKernel` to training genotypes, labels being in place of the scores.
 
     The kernel is `s_i s_j (sum_k w_k K_k + w_I I + w_C C)_ij + a`: K_k of the networks and feature tables of
@@ -61,10 +68,6 @@ def fit_in_rounds(
     the covariance between studies minimise the squared error of the validation genotypes, by Adam on their
     logarithms through the solution of the linear system. With more than 800 genes that is done on 800 of
     them, see `system_to_tune_on`.
-
-    Returns:
-      The model of the best round, and what `model_of_rounds` makes its means from again: every round up to
-      that one.
 
     Raises:
       GiJaxError: the linear system does not come to `options.tolerance` in `options.max_solver_steps`.
@@ -76,7 +79,7 @@ def fit_in_rounds(
     tuned, chosen_genes = system_to_tune_on(data, genes)
     profiles = no_profiles(len(cell.genes), len(genes))
     weights = first_weights(len(names), len(data.intercepts))
-    best, fitted, rounds = np.inf, None, []
+    best, fitted, rounds, coefficients = np.inf, None, [], []
     for number in range(1 + options.covariance_rounds):
         LOGGER.info(
             "round %d of %d of tuning the kernel's weights", number + 1, 1 + options.covariance_rounds
@@ -89,7 +92,8 @@ def fit_in_rounds(
         LOGGER.info(
             "mean squared error of the validation labels %.4f; %s", error, _said(names, weights, solution)
         )
-        rounds.append(Round(weights, in_order(solution.coefficients, data)))
+        rounds.append(weights)
+        coefficients.append(in_order(solution.coefficients, data))
         if error < best:
             best, fitted = error, (len(rounds), kernel, own, solution)
         if number < options.covariance_rounds:
@@ -97,54 +101,19 @@ def fit_in_rounds(
             weights = with_covariance(weights)
     assert fitted is not None, "there is a round or more"
     count, kernel, own, solution = fitted
-    weights = rounds[count - 1].weights
+    weights = rounds[count - 1]
     if options.num_samples:
         LOGGER.info("drawing %d times from the prior, for standard deviations", options.num_samples)
     draws, draw_scale = _draws(kernel[genes], weights, system, data, options)
     model = replace(
-        fitted_model(train, genes, data, kernel, own, rounds[count - 1]),
+        fitted_model(train, genes, data, kernel, own, weights, solution),
         draws=draws,
         draw_scale=draw_scale,
-        residual=float(solution.residual),
         chosen=_said(names, weights, solution),
     )
     if options.num_samples:
         model = replace(model, variance_scale=_variance_scales(model, data))
-    return model, tuple(rounds[:count])
-
-
-def solve_checked(kernel: Array, weights: Weights, system: System, options: PairKernelOptions) -> Solution:
-    """The coefficients of a system with given kernel `[n, n]` and weights.
-
-    Raises:
-      GiJaxError: it does not come to `options.tolerance` in `options.max_solver_steps`.
-    """
-    solution = _solution(
-        kernel, weights, system, tolerance=options.tolerance, max_steps=options.max_solver_steps
-    )
-    if solution.residual > ROUNDING * options.tolerance:
-        raise GiJaxError(
-            f"the linear system of the pair_kernel model came to a relative residual of "
-            f"{float(solution.residual):.1e} in {options.max_solver_steps:,} steps, expected "
-            f"{options.tolerance:.0e}; raise model.max_solver_steps or model.tolerance"
-        )
-    return solution
-
-
-@partial(jax.jit, static_argnames=("tolerance", "max_steps"))
-def _solution(
-    kernel: Array, weights: Weights, system: System, *, tolerance: float, max_steps: int
-) -> Solution:
-    return solve(
-        kernel,
-        between_studies(weights),
-        jnp.exp(weights.noise),
-        system.train,
-        system.labels,
-        jax.tree.map(jnp.zeros_like, system.labels),
-        tolerance=tolerance,
-        max_steps=max_steps,
-    )
+    return FitInRounds(model, tuple(rounds[:count]), tuple(coefficients[:count]))
 
 
 def _draws(

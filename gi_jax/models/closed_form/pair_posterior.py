@@ -9,6 +9,7 @@ from functools import cached_property
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.sparse.linalg
 from jax import Array
 from threadpoolctl import threadpool_limits
 
@@ -72,12 +73,14 @@ class OfDraws(Solved):
     """A model whose variances come from draws of its prior, and which tells unseen genes apart."""
 
     draws: np.ndarray  # [Q, M]
+    explained_roots: np.ndarray  # [N], or [0]
     kind = "pair_kernel"
 
     @property
     def abilities(self) -> Abilities:  # pyright: ignore[reportIncompatibleVariableOverride] # is only read
-        """Standard deviations only with draws."""
-        return Abilities(False, True, has_paths=False, has_deviations=bool(len(self.draws)))
+        """Standard deviations only with draws, or with what is kept of them."""
+        known = bool(len(self.draws) or len(self.explained_roots))
+        return Abilities(False, True, has_paths=False, has_deviations=known)
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,7 @@ class PairPosterior(OfDraws):
     noise: float  # variance, in units of `variance_scale`
     variance_scale: float
     intercept: float
+    explained_roots: np.ndarray  # [N] u: `u_i u_j` is explained of the variance of F_ij; [0] to ask the draws
     chosen: str = ""
 
     @property
@@ -154,6 +158,28 @@ class PairPosterior(OfDraws):
                 explained += sums**2
         return explained / len(self.draws)
 
+    def rank_one(self) -> np.ndarray:
+        """U `[N]` float32 with `u_i u_j` nearest to the explained variance of all F_ij, from the draws.
+
+        One number a gene in place of a coefficient for each draw and genotype: how well a gene is measured.
+        """
+        start = np.ones(self.num_genes)
+        value, vector = scipy.sparse.linalg.eigsh(self.explained[:-1, :-1].astype(np.float64), k=1, v0=start)
+        return (np.sqrt(value[0]) * np.abs(vector[:, 0])).astype(np.float32)
+
+    def _explained_by_roots(self, prior: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """The explained part of prior variances `[M]` of sums over pairs `[M, P]`.
+
+        Of the variance of a sum of several pairs the same share is explained as of its pairs one by one.
+        """
+        roots = np.append(self.explained_roots.astype(np.float64), 0.0)
+        of_pairs = (roots[first] * roots[second]).sum(axis=1)
+        if first.shape[1] == 1:
+            return of_pairs
+        pairs = np.stack([first.ravel(), second.ravel()], axis=1)
+        alone = (self.scale * self.genes.variance(pairs)).reshape(first.shape).sum(axis=1)
+        return prior * of_pairs / np.maximum(alone, np.finfo(np.float64).tiny)
+
     def labels(self, genes: np.ndarray) -> np.ndarray:
         """Labels `[M]` for genotypes `[M, S]`."""
         first, second = columns_of_pairs(genes)
@@ -171,11 +197,13 @@ class PairPosterior(OfDraws):
 
     def std(self, genes: np.ndarray) -> np.ndarray | None:
         """Standard deviations `[M]` of the labels that a measurement of genotypes `[M, S]` would give."""
-        if not len(self.draws):
+        if not self.abilities.has_deviations:
             return None
         prior = self.scale * self.genes.variance(genes)
         first, second = columns_of_pairs(genes)
-        if first.shape[1] == 1 and ("explained" in vars(self) or first.size > MATRIX_PAYS):
+        if len(self.explained_roots):
+            explained = self._explained_by_roots(prior, first, second)
+        elif first.shape[1] == 1 and ("explained" in vars(self) or first.size > MATRIX_PAYS):
             explained = self.explained[first[:, 0], second[:, 0]]
         else:
             explained = self._explained_rows(first, second)
