@@ -30,11 +30,13 @@ from gi_jax.runs.package import metrics_table, origin
 
 # Significant pairs alone: what a model learns of them does not hold for a pair that somebody asks for.
 NOT_MODELLED = ("costanzo2010_significant",)
+# Without a covariance of profiles, which the validation genotypes do not want (configs/study_pair_kernel.yaml).
+SETTINGS = {"trigenic_tau": ("model.covariance_rounds=0",)}
 
 
 def make_bundled_model(study: str, folder: Path, console: Console) -> None:
     """Fits, evaluates and writes the model of a bundled study."""
-    config = load_config("pair_kernel", [f"data.genotypes=[{study}]"]).config
+    config = load_config("pair_kernel", [f"data.genotypes=[{study}]", *SETTINGS.get(study, ())]).config
     experiment = load_experiment(config)
     found = fit_in_rounds(
         experiment.training.with_labels_as_scores(),
