@@ -30,7 +30,7 @@ from gi_jax.runs.package import metrics_table, origin
 
 # Significant pairs alone: what a model learns of them does not hold for a pair that somebody asks for.
 NOT_MODELLED = ("costanzo2010_significant",)
-# Without a covariance of profiles, which the validation genotypes do not want (configs/study_pair_kernel.yaml).
+# Without a covariance of profiles: validation genotypes do not want it (configs/study_pair_kernel.yaml).
 SETTINGS = {"trigenic_tau": ("model.covariance_rounds=0",)}
 
 
