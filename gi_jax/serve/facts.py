@@ -15,7 +15,7 @@ from gi_jax.experiment.experiment import load_measured
 from gi_jax.files import read_text
 from gi_jax.numbers import plain_integer, plain_number
 from gi_jax.runs.resume import check_same_scores
-from gi_jax.serve.measured import Measured
+from gi_jax.data.measured_scores import Measured
 from gi_jax.serve.service import Facts
 
 LOGGER = logging.getLogger(__name__)

@@ -65,4 +65,4 @@ def _type(schema: Mapping[str, Any]) -> str:
     kind = schema.get("type", "anything")
     if kind == "array":
         return f"list of {_type(schema.get('items', {}))}"
-    return {"null": "nothing", "object": "object", "string": "text"}.get(kind, kind)
+    return str({"null": "nothing", "object": "object", "string": "text"}.get(kind, kind))

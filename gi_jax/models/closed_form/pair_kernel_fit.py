@@ -15,6 +15,7 @@ from jax import Array
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.errors import GiJaxError
 from gi_jax.models.closed_form.options import PairKernelOptions
+from gi_jax.models.closed_form.kernel_parts import KernelParts
 from gi_jax.models.closed_form.pair_kernel import PairKernel
 from gi_jax.models.closed_form.pair_kernel_system import (
     Genotypes,
@@ -85,12 +86,12 @@ def fit_pair_kernel(
             "mean squared error of the validation labels %.4f; %s", error, _said(names, weights, solution)
         )
         if error < best:
-            best, fitted = error, (weights, kernel, own, solution)
+            best, fitted = error, (weights, kernel, own, solution, _parts(names, weights, profiles))
         if number < options.covariance_rounds:
             profiles = _profiles(kernel, weights, system, solution, genes)
             weights = with_covariance(weights)
     assert fitted is not None, "there is a round or more"
-    weights, kernel, own, solution = fitted
+    weights, kernel, own, solution, parts = fitted
     if options.num_samples:
         LOGGER.info("drawing %d times from the prior, for standard deviations", options.num_samples)
     draws, draw_scale = _draws(kernel[genes], weights, system, data, options)
@@ -110,6 +111,7 @@ def fit_pair_kernel(
         intercept=data.intercepts,
         residual=float(solution.residual),
         chosen=_said(names, weights, solution),
+        parts=parts,
     )
     return replace(model, variance_scale=_variance_scales(model, data)) if options.num_samples else model
 
@@ -157,6 +159,11 @@ def _weighed(
     total = sizes.sum() + jnp.exp(weights.identity) + jnp.exp(weights.covariance)
     own = total * profiles.size ** (2 * weights.power) + jnp.exp(weights.constant)
     return jax.jit(scaled)(shared, weights, profiles), own
+
+
+def _parts(names: list[str], weights: Weights, profiles: Profiles) -> KernelParts:
+    sizes = np.exp(np.asarray([*weights.kernels, weights.identity, weights.covariance], np.float64))
+    return KernelParts(tuple(names), sizes, np.asarray(profiles.size**weights.power, np.float64))
 
 
 @partial(jax.jit, donate_argnums=0)
