@@ -27,7 +27,9 @@ def on_card(name: str) -> dict[str, list[float]]:
     """Rows of the card's table of metrics: model -> Pearson, Spearman, RMSE."""
     rows = [line.strip("| ").split(" | ") for line in model_card(name).splitlines() if line.startswith("| ")]
     return {row[0]: [float(value) for value in row[2:]] for row in rows if row[0] not in ("model", "---")} | {
-        MODEL: [float(value) for row in rows if row[0] == MODEL and row[1] != "genotypes" for value in row[2:]]
+        MODEL: [
+            float(value) for row in rows if row[0] == MODEL and row[1] != "genotypes" for value in row[2:]
+        ]
     }
 
 

@@ -55,6 +55,7 @@ COMMANDS = (
     "record",
     "export",
     "tune",
+    "serve",
 )
 
 

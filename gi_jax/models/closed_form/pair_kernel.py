@@ -12,6 +12,7 @@ from jax import Array
 
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.errors import GiJaxError
+from gi_jax.models.closed_form.kernel_parts import KEPT, KernelParts, restore_parts, shapes_of_parts
 from gi_jax.models.closed_form.pair_posterior import GeneKernel, OfDraws, PairPosterior
 from gi_jax.models.closed_form.solved import check_arrays, check_gene_numbers, check_settings
 from gi_jax.models.model import Cell, Prediction, PredictionSettings, StartedTile
@@ -58,6 +59,7 @@ class PairKernel(OfDraws):
     residual: float  # of the linear system, relative
     explained_roots: np.ndarray  # [N] float32 in place of draws, see `PairPosterior.rank_one`; [0] without
     chosen: str = ""
+    parts: KernelParts | None = None  # what K is made of, where it is known
 
     @property
     def num_genes(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride] # is only read
@@ -65,14 +67,15 @@ class PairKernel(OfDraws):
         return len(self.own)
 
     def arrays(self) -> dict[str, Any]:
-        """All fields but `chosen`."""
+        """All fields but `chosen`; those of the parts where they are known."""
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         numbers = {name: np.float64(getattr(self, name)) for name in _NUMBERS}
-        return {**arrays, **numbers, "genes": self.genes.astype(np.int32)}
+        of_parts = {} if self.parts is None else self.parts.arrays()
+        return {**arrays, **numbers, "genes": self.genes.astype(np.int32), **of_parts}
 
     @cached_property
     def _gene_kernel(self) -> GeneKernel:
-        return GeneKernel(self.genes, self.kernel, self.own, self.constant)
+        return GeneKernel(self.genes, self.kernel, self.own, self.constant, self.parts)
 
     @cached_property
     def _posteriors(self) -> dict[int, PairPosterior]:
@@ -172,6 +175,7 @@ def restore_pair_kernel(
         "between": (t, t),
         **dict.fromkeys(("noise", "variance_scale", "intercept"), (t,)),
         **dict.fromkeys(_NUMBERS, ()),
+        **shapes_of_parts(arrays, total),
     }
     found = check_arrays("pair_kernel", arrays, shapes)
     genes = check_gene_numbers("pair_kernel", found["genes"], total)
@@ -182,4 +186,5 @@ def restore_pair_kernel(
                 "the weights from a copy or train again"
             )
     held: dict[str, Any] = {name: float(found[name]) for name in _NUMBERS}
-    return PairKernel(**{**found, **held, "genes": genes})
+    kept = {name: array for name, array in found.items() if name not in KEPT}
+    return PairKernel(**{**kept, **held, "genes": genes}, parts=restore_parts(found))

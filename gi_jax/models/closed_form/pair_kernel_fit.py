@@ -15,7 +15,12 @@ from jax import Array
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.models.closed_form.options import PairKernelOptions
 from gi_jax.models.closed_form.pair_kernel import PairKernel
-from gi_jax.models.closed_form.pair_kernel_genes import fitted_profiles, fixed_kernels, gene_kernel
+from gi_jax.models.closed_form.pair_kernel_genes import (
+    fitted_profiles,
+    fixed_kernels,
+    gene_kernel,
+    parts_of_kernel,
+)
 from gi_jax.models.closed_form.pair_kernel_rounds import fitted_model, in_order, solve_checked
 from gi_jax.models.closed_form.pair_kernel_system import (
     Genotypes,
@@ -95,18 +100,19 @@ def fit_in_rounds(
         rounds.append(weights)
         coefficients.append(in_order(solution.coefficients, data))
         if error < best:
-            best, fitted = error, (len(rounds), kernel, own, solution)
+            parts = parts_of_kernel(names, weights, profiles)
+            best, fitted = error, (len(rounds), kernel, own, parts, solution)
         if number < options.covariance_rounds:
             profiles = fitted_profiles(kernel, weights, system, solution.coefficients, genes)
             weights = with_covariance(weights)
     assert fitted is not None, "there is a round or more"
-    count, kernel, own, solution = fitted
+    count, kernel, own, parts, solution = fitted
     weights = rounds[count - 1]
     if options.num_samples:
         LOGGER.info("drawing %d times from the prior, for standard deviations", options.num_samples)
     draws, draw_scale = _draws(kernel[genes], weights, system, data, options)
     model = replace(
-        fitted_model(train, genes, data, kernel, own, weights, solution),
+        fitted_model(train, genes, data, kernel, own, parts, weights, solution),
         draws=draws,
         draw_scale=draw_scale,
         chosen=_said(names, weights, solution),

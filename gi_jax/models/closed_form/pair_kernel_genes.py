@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from gi_jax.models.closed_form.kernel_parts import KernelParts
 from gi_jax.models.closed_form.options import PairKernelOptions
 from gi_jax.models.closed_form.pair_kernel_weights import (
     Profiles,
@@ -53,6 +54,12 @@ def gene_kernel(
     total = sizes.sum() + jnp.exp(weights.identity) + jnp.exp(weights.covariance)
     own = total * profiles.size ** (2 * weights.power) + jnp.exp(weights.constant)
     return jax.jit(scaled)(shared, weights, profiles), own
+
+
+def parts_of_kernel(names: Sequence[str], weights: Weights, profiles: Profiles) -> KernelParts:
+    """What the kernel of a round is made of."""
+    sizes = np.exp(np.asarray([*weights.kernels, weights.identity, weights.covariance], np.float64))
+    return KernelParts(tuple(names), sizes, np.asarray(profiles.size**weights.power, np.float64))
 
 
 @partial(jax.jit, donate_argnums=0)

@@ -12,9 +12,15 @@ from jax import Array
 
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.errors import GiJaxError
+from gi_jax.models.closed_form.kernel_parts import KernelParts
 from gi_jax.models.closed_form.options import PairKernelOptions
 from gi_jax.models.closed_form.pair_kernel import PairKernel
-from gi_jax.models.closed_form.pair_kernel_genes import fitted_profiles, fixed_kernels, gene_kernel
+from gi_jax.models.closed_form.pair_kernel_genes import (
+    fitted_profiles,
+    fixed_kernels,
+    gene_kernel,
+    parts_of_kernel,
+)
 from gi_jax.models.closed_form.pair_kernel_system import Genotypes, genotypes_of, system_of
 from gi_jax.models.closed_form.pair_kernel_weights import System, Weights, between_studies, no_profiles
 from gi_jax.models.model import Cell
@@ -45,7 +51,7 @@ def model_of_weights(
       GiJaxError: a linear system does not come to `options.tolerance` in `options.max_solver_steps`.
     """
     genes = np.unique(np.concatenate([t.genes[t.genes < t.num_genes] for t in (train, val)])).astype(np.int64)
-    _, blocks = fixed_kernels(cell, genes, options)
+    names, blocks = fixed_kernels(cell, genes, options)
     data = genotypes_of(train, val, apart=options.studies == "apart")
     system, profiles = system_of(data, genes), no_profiles(len(cell.genes), len(genes))
     for number, weights in enumerate(rounds):
@@ -57,7 +63,8 @@ def model_of_weights(
             solution = solve_checked(kernel[genes], weights, system, options)
         if number < len(rounds) - 1:
             profiles = fitted_profiles(kernel, weights, system, solution.coefficients, genes)
-    return fitted_model(train, genes, data, kernel, own, rounds[-1], solution)
+    parts = parts_of_kernel(names, rounds[-1], profiles)
+    return fitted_model(train, genes, data, kernel, own, parts, rounds[-1], solution)
 
 
 def fitted_model(
@@ -66,6 +73,7 @@ def fitted_model(
     data: Genotypes,
     kernel: Array,
     own: Array,
+    parts: KernelParts,
     weights: Weights,
     solution: Solution,
 ) -> PairKernel:
@@ -86,6 +94,7 @@ def fitted_model(
         intercept=data.intercepts,
         residual=float(solution.residual),
         explained_roots=np.zeros(0, np.float32),
+        parts=parts,
     )
 
 

@@ -14,6 +14,7 @@ from jax import Array
 from threadpoolctl import threadpool_limits
 
 from gi_jax.data.gene_pairs import columns_of_pairs
+from gi_jax.models.closed_form.kernel_parts import KernelParts
 from gi_jax.models.closed_form.solved import Solved
 from gi_jax.models.model import Abilities
 
@@ -32,10 +33,19 @@ class GeneKernel:
       kernel: `[N, n]` float32, K_cell.
       own: `[N]` float32, K_ii.
       constant: what all genes share in K.
+      parts: what K is made of, where it is known.
     """
 
-    def __init__(self, genes: np.ndarray, kernel: np.ndarray, own: np.ndarray, constant: float) -> None:
+    def __init__(
+        self,
+        genes: np.ndarray,
+        kernel: np.ndarray,
+        own: np.ndarray,
+        constant: float,
+        parts: KernelParts | None = None,
+    ) -> None:
         self.genes, self.kernel, self.own, self.constant = genes, kernel, own, constant
+        self.parts = parts
         self.num_genes = len(own)
 
     @cached_property
