@@ -14,6 +14,7 @@ from gi_jax.data import bundled
 from gi_jax.data.bundled import bundled_models, bundled_studies, model_card, model_folder
 from gi_jax.errors import GiJaxError
 from gi_jax.evaluation.evaluation import MODEL, Evaluation
+from gi_jax.experiment import bundle, bundled_model
 from gi_jax.experiment.bundled_model import load_bundled_model
 from gi_jax.predict.predictor import load_model
 from gi_jax.runs.bundled_models import NOT_MODELLED
@@ -21,6 +22,12 @@ from gi_jax.runs.evaluate import evaluate
 
 # The linear system is solved to a relative residual of 1e-4, and its products round as this machine's do.
 TOLERANCE = 2e-3
+
+
+@pytest.fixture(autouse=True)
+def nothing_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an earlier state of the project solved is not what is tested."""
+    monkeypatch.setenv("GI_JAX_CACHE_DIR", str(tmp_path / "cache"))
 
 
 def on_card(name: str) -> dict[str, list[float]]:
@@ -63,14 +70,26 @@ def test_a_bundled_model_goes_by_its_name_and_a_folder_of_that_name_goes_first(
         load_model("collins2008")
 
 
+def test_a_bundled_model_is_solved_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    name, pair = "costanzo2016_subset", ["SWR1,SAP30"]
+    first = load_model(name).predict_with_spread(pair)
+    monkeypatch.setattr(bundle, "load_bundled_model", lambda name: pytest.fail("solved again"))
+    kept = load_model(name).predict_with_spread(pair)
+    np.testing.assert_array_equal((first.mean, first.std), (kept.mean, kept.std))
+    (weights,) = (tmp_path / "cache" / "models").glob("*/model.safetensors")
+    weights.write_bytes(b"damaged")
+    monkeypatch.setattr(bundle, "load_bundled_model", load_bundled_model)
+    np.testing.assert_array_equal(load_model(name).predict(pair), first.mean)
+    assert len(weights.read_bytes()) > 1000
+
+
 def test_a_bundled_model_is_not_solved_with_other_data(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shutil.copytree(model_folder("costanzo2016_subset"), tmp_path / "models" / "costanzo2016_subset")
     config = tmp_path / "models" / "costanzo2016_subset" / "config.yaml"
     config.write_text(config.read_text().replace("  - string9_1_fusion\n", ""))
-    from gi_jax.experiment import bundled_model
-
     monkeypatch.setattr(bundled_model, "model_folder", lambda name: tmp_path / "models" / name)
     with pytest.raises(GiJaxError, match="was made with other networks than this package has; install"):
         load_bundled_model("costanzo2016_subset")

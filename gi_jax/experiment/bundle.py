@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +23,7 @@ from gi_jax.data.given_split import PARTS
 from gi_jax.data.networks import CellGraph
 from gi_jax.data.transforms import LabelTransform
 from gi_jax.errors import GiJaxError
-from gi_jax.experiment.bundled_model import load_bundled_model
+from gi_jax.experiment.bundled_model import load_bundled_model, solved_folder
 from gi_jax.experiment.confidence import Confidence, read_confidence, write_confidence
 from gi_jax.experiment.guard import check_names_nothing_outside, check_plain_files
 from gi_jax.experiment.labels import LABELS, read_json, read_transform
@@ -33,11 +35,12 @@ from gi_jax.experiment.stored_cell import (
     read_format,
     write_cell,
 )
-from gi_jax.files import PlainPath, replacing_together, write_text
+from gi_jax.files import PlainPath, new_folder, replacing_together, write_text
 from gi_jax.models.neural.fixed import take_member
 from gi_jax.models.registry import KINDS
 from gi_jax.models.weights import read_best
 
+LOGGER = logging.getLogger(__name__)
 CONFIG, NETWORKS, WEIGHTS, CARD = (
     "config.yaml",
     "networks.json",
@@ -181,8 +184,16 @@ def load_bundle(folder: str | Path) -> ModelBundle:
 
 
 def _bundled(name: str) -> ModelBundle:
+    """A bundled model as it was kept when it was loaded before, or solved now and kept for the next time."""
+    kept = solved_folder(name)
+    if kept is not None and kept.is_dir():
+        try:
+            return load_bundle(kept)
+        except GiJaxError as error:
+            LOGGER.info("%s; the model is solved anew", error)
+            shutil.rmtree(kept, ignore_errors=True)
     experiment, fitted, confidence, text = load_bundled_model(name)
-    return ModelBundle(
+    bundle = ModelBundle(
         experiment.config,
         experiment.genes,
         experiment.transform,
@@ -193,6 +204,13 @@ def _bundled(name: str) -> ModelBundle:
         {part: experiment.table.genes[getattr(experiment.split, part)] for part in PARTS},
         text,
     )
+    try:
+        if kept is not None:
+            with new_folder(kept) as new:
+                save_bundle(bundle, new)
+    except (OSError, GiJaxError) as error:
+        LOGGER.info("%s is not kept as solved: %s", name, error)
+    return bundle
 
 
 def _check_same_model(path: Path, config: RunConfig, trained: dict[str, Any]) -> None:

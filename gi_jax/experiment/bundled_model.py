@@ -8,6 +8,7 @@ genes are many, which makes solving slow, the solution's coefficients are kept a
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,7 +19,9 @@ import numpy as np
 from safetensors import safe_open
 from safetensors.numpy import save
 
+from gi_jax import __version__
 from gi_jax.config import RunConfig, load_config, to_yaml
+from gi_jax.config.paths import folder_between_runs
 from gi_jax.data.bundled import model_card, model_folder
 from gi_jax.errors import GiJaxError
 from gi_jax.experiment.confidence import Confidence, read_confidence, write_confidence
@@ -78,6 +81,15 @@ def load_bundled_model(name: str) -> BundledModel:
         chosen=notes["chosen"],
     )
     return BundledModel(experiment, model, read_confidence(folder), model_card(name))
+
+
+def solved_folder(name: str) -> Path | None:
+    """Where a bundled model is kept when it has been solved; None if nothing can be kept."""
+    made_of = (model_folder(name) / WEIGHTS).read_bytes() + __version__.encode()
+    try:
+        return folder_between_runs() / "models" / f"{name}-{hashlib.sha256(made_of).hexdigest()[:16]}"
+    except GiJaxError:
+        return None
 
 
 def write_bundled_model(

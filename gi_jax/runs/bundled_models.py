@@ -65,7 +65,7 @@ def make_bundled_model(study: str, folder: Path, console: Console) -> None:
         write_evaluation(evaluation, experiment.genes, Path(place))
         metrics = metrics_table(Path(place) / EVALUATION)
     notes = (
-        f"the kernel: {fitted.chosen}",
+        fitted.chosen,
         "intervals are of 90 %, fitted on the validation genotypes; on the test genotypes they hold "
         + ", ".join(f"{c.inside:.1%} of {name}" for name, c in (evaluation.coverage or {}).items()),
         "genes that no training genotype deletes are known by networks and phenotypes alone, and predicted "
