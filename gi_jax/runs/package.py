@@ -64,7 +64,11 @@ def _by_itself(config: RunConfig) -> RunConfig:
         for sources in (data.genotypes, data.additional_training)
     )
     own = DataConfig(
-        genotypes=named, additional_training=added, filter=data.filter, split=replace(data.split, files={})
+        genotypes=named,
+        additional_training=added,
+        additional_genes=data.additional_genes,
+        filter=data.filter,
+        split=replace(data.split, files={}),
     )
     cache = TrainerConfig.compilation_cache
     features = tuple(name for name in config.cell_dataset.features if name not in data.features)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gi_jax.arguments import as_sequence
-from gi_jax.config import ModelConfig, RunConfig, load_config
+from gi_jax.config import DataConfig, ModelConfig, RunConfig, load_config
 from gi_jax.config.paths import with_absolute_paths
 from gi_jax.config.schema import plain
 from gi_jax.config.study import BASELINES, StudyConfig, StudyDatasetConfig, StudyRowConfig
@@ -155,7 +155,7 @@ def _cells_of_one_split(study: StudyConfig, dataset: StudyDatasetConfig, split: 
         if dataset.name not in (row.datasets or [dataset.name]) or split not in (row.splits or [split]):
             continue
         config = _configure(row.config, _overrides(row, dataset.name), dataset, split, seed)
-        if replace(config.data, additional_training=()) != replace(common.data, additional_training=()):
+        if _to_split(config.data) != _to_split(common.data):
             raise GiJaxError(
                 f"row '{row.name}' has another data section on dataset '{dataset.name}' than the study's "
                 f"own configuration {study.config}; rows are compared on the same genotypes, so put "
@@ -163,6 +163,11 @@ def _cells_of_one_split(study: StudyConfig, dataset: StudyDatasetConfig, split: 
             )
         cells.append(Cell(dataset.name, split, seed, row.name, config, group / row.name))
     return cells
+
+
+def _to_split(data: DataConfig) -> DataConfig:
+    """The data section without what is added to the training: rows may differ in that."""
+    return replace(data, additional_training=(), additional_genes=DataConfig.additional_genes)
 
 
 def _overrides(row: StudyRowConfig, dataset: str) -> tuple[str, ...]:

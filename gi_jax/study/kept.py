@@ -9,8 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from gi_jax.config.load import parse_config
+from gi_jax.config.schema import plain
 from gi_jax.errors import GiJaxError
 from gi_jax.files import read_text, write_text
+from gi_jax.runs.resume import flat
 from gi_jax.study.results import Result
 
 
@@ -63,4 +66,8 @@ def write_kept(path: str, found: Mapping[str, tuple[Mapping[str, Any], Mapping[s
 
 
 def _fingerprint(settings: Mapping[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()
+    """Of what differs from the defaults, so that a new setting does not make all results strangers."""
+    kind = settings["model.kind"]
+    defaults = flat(plain(parse_config(f"model: {{kind: {kind}}}").config))
+    own = {key: value for key, value in settings.items() if key not in defaults or value != defaults[key]}
+    return hashlib.sha256(json.dumps({"model.kind": kind, **own}, sort_keys=True).encode()).hexdigest()
