@@ -21,6 +21,7 @@ from gi_jax.cli.inspect import inspect
 from gi_jax.cli.package import package
 from gi_jax.cli.predict import predict
 from gi_jax.cli.screen import screen
+from gi_jax.cli.screen_merge import screen_merge
 from gi_jax.cli.setting import CONSOLE, ERRORS, show_messages
 from gi_jax.cli.study import study
 from gi_jax.cli.train import train
@@ -42,6 +43,7 @@ for command in (
     evaluate,
     predict,
     screen,
+    screen_merge,
     package,
     export,
     study,

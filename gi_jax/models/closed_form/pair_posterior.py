@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,10 +12,11 @@ import numpy as np
 from jax import Array
 
 from gi_jax.data.gene_pairs import columns_of_pairs
-from gi_jax.models.closed_form.solved import Solved
-from gi_jax.models.model import Abilities
+from gi_jax.models.closed_form.drawn_effects import DrawnEffects, row_products
+from gi_jax.models.closed_form.solved import Solved, SolvedScreen
+from gi_jax.models.model import Abilities, Planned, Prediction
+from gi_jax.models.wanted import Wanted
 
-ROWS_AT_ONCE = 4096  # genotypes whose rows of kernels are gathered at once
 MATRIX_PAYS = 50_000  # pairs, above which the matrix of all pair effects is made
 SMALLEST_SHARE = 0.01  # of the prior variance of a genotype, that stays whatever was measured
 
@@ -124,10 +125,13 @@ class PairPosterior(OfDraws):
 
     def labels(self, genes: np.ndarray) -> np.ndarray:
         """Labels `[M]` for genotypes `[M, S]`."""
+        return self._labels(genes, "effects" in vars(self) or _matrix_pays(*genes.shape))
+
+    def _labels(self, genes: np.ndarray, by_matrix: bool) -> np.ndarray:
         first, second = columns_of_pairs(genes)
-        if "effects" in vars(self) or first.size > MATRIX_PAYS:
+        if by_matrix:
             return self.intercept + self.effects[first, second].sum(axis=1)
-        return self.intercept + _row_products(self.left, self.genes.rows, first, second)
+        return self.intercept + row_products(self.left, self.genes.rows, first, second)
 
     def program(self, genes: Array) -> Array:
         """Labels `[B]`, to be traced."""
@@ -139,30 +143,40 @@ class PairPosterior(OfDraws):
 
     def std(self, genes: np.ndarray) -> np.ndarray | None:
         """Standard deviations `[M]` of the labels that a measurement of genotypes `[M, S]` would give."""
+        return self._std(genes, "explained" in vars(self) or _matrix_pays(*genes.shape))
+
+    def _std(self, genes: np.ndarray, by_matrix: bool) -> np.ndarray | None:
         if not len(self.draws):
             return None
         prior = self.scale * self.genes.variance(genes)
         first, second = columns_of_pairs(genes)
-        if first.shape[1] == 1 and ("explained" in vars(self) or first.size > MATRIX_PAYS):
+        if first.shape[1] == 1 and by_matrix:
             explained = self.explained[first[:, 0], second[:, 0]]
         else:
-            explained = np.zeros(len(genes))
-            for draw in self.draws:
-                half = np.asarray(_multiply(self.genes.kernel, self._collect(draw).astype(np.float32)))
-                left = np.pad(half, ((0, 1), (0, 0)))
-                explained += np.square(_row_products(left, self.genes.rows, first, second))
-            explained /= len(self.draws)
+            explained = self._drawn.mean_square(genes)
         left = np.maximum(prior - explained, SMALLEST_SHARE * prior)
         return np.sqrt(self.variance_scale * (self.noise + left))
 
+    @cached_property
+    def _drawn(self) -> DrawnEffects:
+        return DrawnEffects([self._collect(draw) for draw in self.draws], self.genes.rows)
 
-def _row_products(left: np.ndarray, right: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """The sums `[M]` over pairs `[M, P]` of scalar products of a row of each matrix `[N + 1, n]`."""
-    sums = np.zeros(len(first))
-    for rows in _slices(len(first)):
-        for i, j in zip(first[rows].T, second[rows].T, strict=True):
-            sums[rows] += np.einsum("mn,mn->m", left[i], right[j])
-    return sums
+    def screen(self, wanted: Wanted) -> Iterable[Planned]:
+        """Every genotype of a screen, tile by tile.
+
+        Whether matrices of all pairs are made depends on the screen alone, so that a tile has the same
+        predictions in whatever part of it.
+        """
+        by_matrix = _matrix_pays(wanted.num_genotypes, wanted.size)
+
+        def predict(genes: np.ndarray) -> Prediction:
+            return Prediction(self._labels(genes, by_matrix)[None], self._std(genes, by_matrix))
+
+        return SolvedScreen(predict, wanted, self.num_genes)
+
+
+def _matrix_pays(num_genotypes: int, size: int) -> bool:
+    return num_genotypes * (size * (size - 1) // 2) > MATRIX_PAYS
 
 
 @jax.jit
@@ -173,7 +187,3 @@ def _multiply(a: Array, b: Array) -> Array:
 @jax.jit
 def _add_square(total: Array, kernel: Array, coefficients: Array) -> Array:
     return total + _multiply(_multiply(kernel, coefficients), kernel.T) ** 2
-
-
-def _slices(count: int) -> Iterator[slice]:
-    return (slice(start, start + ROWS_AT_ONCE) for start in range(0, count, ROWS_AT_ONCE))
