@@ -9,7 +9,13 @@ from typing import Protocol
 
 import numpy as np
 
-from gi_jax.data.genotype_table import GenotypeTable
+from gi_jax.data.genotype_table import GenotypeTable, row_keys
+from gi_jax.errors import GiJaxError
+from gi_jax.models.wanted import Combinations, Crosses, Wanted
+from gi_jax.predict.screening.request import keys_of
+
+MOST = 50_000_000  # genotypes that are written down one by one, in up to a gigabyte of memory
+_SIDE = 1024
 
 
 class Candidates(Protocol):
@@ -45,6 +51,11 @@ class Candidates(Protocol):
         """How many of them have each gene `[N]`; 0 for a gene outside the pool, the fixed ones too."""
         ...
 
+    @property
+    def queries(self) -> frozenset[tuple[int, ...]]:
+        """The query strains, where the screen crossed some; increasing gene ids."""
+        ...
+
     def partners(self, gene: int) -> np.ndarray:
         """The genes of the pool that could have been beside one of it; increasing ids."""
         ...
@@ -66,6 +77,7 @@ class Combined:
     fixed: np.ndarray
     num_genes: int
     without: GenotypeTable | None = None
+    queries: frozenset[tuple[int, ...]] = frozenset()
 
     @cached_property
     def num(self) -> int:
@@ -112,6 +124,7 @@ class Listed:
 
     rows: np.ndarray
     num_genes: int
+    queries: frozenset[tuple[int, ...]] = frozenset()
 
     @property
     def num(self) -> int:
@@ -148,3 +161,29 @@ class Listed:
         """See `Candidates`."""
         beside = np.unique(self.rows[(self.rows == gene).any(axis=1)])
         return np.setdiff1d(np.intersect1d(beside, self.pool), [gene])
+
+
+def check_candidates(wanted: Wanted) -> None:
+    """Raises a `GiJaxError` if a list of crosses is too long to be counted for a page."""
+    if not isinstance(wanted, Combinations) and wanted.num_genotypes > MOST:
+        raise GiJaxError(
+            f"the screen has {wanted.num_genotypes:,} crosses or listed genotypes, and a page can count "
+            f"{MOST:,} at most; leave out --report, or screen fewer"
+        )
+
+
+def candidates_of(wanted: Wanted, num_genes: int, without: GenotypeTable | None = None) -> Candidates:
+    """The genotypes of a screen but for those that it leaves out.
+
+    Raises:
+      GiJaxError: they are too many to be counted, see `check_candidates`.
+    """
+    check_candidates(wanted)
+    if isinstance(wanted, Combinations):
+        fixed = np.sort(wanted.fixed).astype(np.int64)
+        return Combined(np.sort(wanted.pool), wanted.free, fixed, num_genes, without)
+    rows = np.concatenate([tile.genotypes()[:, : wanted.size] for tile in wanted.tiles(_SIDE, num_genes)])
+    queries = frozenset(map(tuple, wanted.queries.tolist())) if isinstance(wanted, Crosses) else frozenset()
+    if without is not None:
+        rows = rows[~np.isin(row_keys(rows, num_genes), keys_of(without, wanted.size))]
+    return Listed(rows, num_genes, queries)

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from gi_jax.data.gene_list import GeneList
 from gi_jax.data.gene_sets import gene_sets
-from gi_jax.data.genotype_table import GenotypeTable, row_keys
+from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.report.screen.candidates import Candidates
 
 LOWEST, HIGHEST = "lowest", "highest"
@@ -96,11 +96,5 @@ class ScreenOutcome:
 
     @cached_property
     def known(self) -> np.ndarray:
-        """Which listed genotypes `[R]` bool the run's data measured."""
-        found = np.isfinite(self.numbers("measured"))
-        if self.measured is None or self.measured.genes.shape[1] < self.rows.shape[1]:
-            return found
-        size = self.rows.shape[1]
-        table = self.measured.genes[self.measured.sizes == size][:, :size]
-        keys, own = row_keys(table, len(self.genes)), row_keys(self.rows, len(self.genes))
-        return found if keys is None or own is None else found | np.isin(own, keys)
+        """Which listed genotypes `[R]` bool have a measured score."""
+        return np.isfinite(self.numbers("measured"))

@@ -19,21 +19,10 @@ from gi_jax.report.screen.outcome import ScreenOutcome
 FILE = "plates.tsv"
 CONTROL = "control"
 COLUMNS = {96: 12, 384: 24}  # wells of a plate -> columns
-_HEAD = [
-    "plate",
-    "well",
-    "query",
-    "query_name",
-    "array",
-    "array_name",
-    "genes",
-    "prediction",
-    "low",
-    "high",
-    "rank",
-    "end",
-    "why",
-]
+_HEAD = (
+    "plate", "well", "query", "query_name", "array", "array_name", "genes", "prediction", "low", "high",
+    "end", "place", "why",
+)  # fmt: skip
 
 
 class Cross(NamedTuple):
@@ -60,14 +49,17 @@ def choose(outcome: ScreenOutcome, most: int) -> np.ndarray:
 def crosses(outcome: ScreenOutcome, rows: np.ndarray) -> list[Cross]:
     """Divides genotypes into a query strain and a strain of the array, so that few query strains are needed.
 
-    The query strain that makes the most of the remaining genotypes comes next; it has all genes of a genotype
-    but one, those among them that all genotypes share.
+    The query strain that makes the most of the remaining genotypes comes next. It is one of those that the
+    screen crossed; where the screen had none, it has all genes of a genotype but one, and among them those
+    that all genotypes share.
     """
     fixed = set(outcome.candidates.fixed.tolist())
     ways: dict[int, list[Cross]] = {}
     for row in rows.tolist():
         genes = [gene for gene in outcome.rows[row].tolist() if gene < len(outcome.genes)]
-        queries = (query for query in combinations(genes, len(genes) - 1) if fixed <= set(query))
+        queries = [query for query in combinations(genes, len(genes) - 1) if fixed <= set(query)]
+        if given := outcome.candidates.queries:
+            queries = [query for query in queries if query in given] or queries
         ways[row] = [Cross(row, query, next(g for g in genes if g not in query)) for query in queries]
     made = []
     while ways:
@@ -112,7 +104,7 @@ def write_plates(
         numbers = ("" if np.isnan(x) else f"{x:.4g}" for x in (outcome.score[row], low[row], high[row]))
         written = outcome.table.column("genes")[row].as_py()
         rank, end = reasons.place[row]
-        fields = (*well(place, wells), *query, *array, written, *numbers, rank, end, reasons.why(cross))
+        fields = (*well(place, wells), *query, *array, written, *numbers, end, rank, reasons.why(cross))
         lines.append("\t".join(map(str, fields)))
         place += 1
     write_text(path, "\n".join(lines) + "\n")

@@ -51,8 +51,8 @@ class Ranking:
 def ranking(outcome: ScreenOutcome) -> Ranking:
     """Every listed genotype with all columns, and what is known of its genes.
 
-    Columns are `{key, label, kind, shown}` with kind `genes`, `number`, `flag` or `text`, and shown `always`,
-    `wide` (on wide pages) or `asked`. Cells of genes are positions in the list of genes, `[systematic name,
+    Columns are `{key, label, kind, shown}` with kind `genes`, `whole`, `number`, `flag` or `text`, and shown
+    `always`, `wide` (on wide pages) or `asked`. Cells of genes are positions in the list of genes, `[systematic name,
     name, description, whether databases of yeast have a page for it]`.
     """
     present = outcome.table.column_names
@@ -86,12 +86,12 @@ def ranking(outcome: ScreenOutcome) -> Ranking:
 
 def _column(outcome: ScreenOutcome, key: str) -> tuple[str, list[Any]]:
     if key == "rank" and "rank" not in outcome.table.column_names:
-        return "number", list(range(1, len(outcome.table) + 1))
+        return "whole", list(range(1, len(outcome.table) + 1))
     column = outcome.table.column(key)
     if pa.types.is_boolean(column.type):
         return "flag", column.to_pylist()
     if pa.types.is_integer(column.type):
-        return "number", column.to_pylist()
+        return "whole", column.to_pylist()
     if pa.types.is_floating(column.type):
         values = outcome.numbers(key).tolist()
         return "number", [float(f"{x:.6g}") if np.isfinite(x) else None for x in values]

@@ -15,10 +15,10 @@
     made.append(...children);
     return made;
   };
-  const number = (value) => {
+  const isNumber = (one) => one.kind === "number" || one.kind === "whole";
+  const number = (one, value) => {
     if (value === null) return "–";
-    const text = Number.isInteger(value) ? value.toLocaleString("en") : value.toPrecision(4);
-    return text.replace("-", "−");
+    return (one.kind === "whole" ? value.toLocaleString("en") : value.toPrecision(4)).replace("-", "−");
   };
   const link = (text, address, gene) =>
     element("a", { textContent: text, href: address + encodeURIComponent(gene), target: "_blank", rel: "noopener noreferrer" });
@@ -34,7 +34,7 @@
     const made = element("td", { className: cls[one.shown] });
     if (one.kind === "genes") made.append(...geneCell(value));
     else if (one.kind === "flag") made.textContent = value === null ? "–" : value ? "yes" : "no";
-    else if (one.kind === "number") { made.classList.add("number"); made.textContent = number(value); }
+    else if (isNumber(one)) { made.classList.add("number"); made.textContent = number(one, value); }
     else made.textContent = value ?? "–";
     return made;
   };
@@ -84,7 +84,7 @@
       choose();
     });
     const head = element("th", { scope: "col", className: cls[one.shown] }, [button]);
-    if (one.kind === "number") head.classList.add("number");
+    if (isNumber(one)) head.classList.add("number");
     return head;
   })));
   unknown.parentElement.hidden = measuredAt < 0;

@@ -7,7 +7,10 @@ import itertools
 import numpy as np
 import pytest
 
-from gi_jax.report.screen.candidates import Combined, Listed
+from gi_jax import GiJaxError
+from gi_jax.models.wanted import Combinations, Crosses, ListedGenotypes
+from gi_jax.report.screen import candidates
+from gi_jax.report.screen.candidates import Combined, Listed, candidates_of, check_candidates
 from gi_jax.report.screen.concentration import concentration, concentrations, partner_lists, top_genes
 from tests.report.screen.world import LISTED, NOBODY, NUM, POOL, outcome, table_of
 
@@ -32,6 +35,30 @@ def test_counts_are_those_of_the_genotypes_written_down(pool: list[int], free: i
             np.testing.assert_array_equal(combined.partners(gene), listed.partners(gene))
     np.testing.assert_array_equal(combined.pool, listed.pool)
     assert (combined.free, combined.fixed.tolist()) == (listed.free, listed.fixed.tolist())
+
+
+def test_candidates_are_what_a_screen_wants() -> None:
+    measured = table_of([(0, 5), (1, 2), (0, 1)])
+    combined = candidates_of(Combinations(np.array([5, 1, 0]), 1, np.array([2])), NUM, measured)
+    assert (combined.num, combined.pool.tolist(), combined.fixed.tolist()) == (2, [0, 1, 5], [2])
+    crossed = candidates_of(Crosses(np.array([[0], [1]]), np.array([0, 4, 5])), NUM, measured)
+    assert isinstance(crossed, Listed)
+    assert sorted(crossed.rows.tolist()) == [[0, 4], [1, 4], [1, 5]]
+    assert crossed.queries == {(0,), (1,)}
+    doubles = candidates_of(Crosses(np.array([[3, 9], [2, 9]]), np.array([4, 5])), NUM, measured)
+    assert sorted(doubles.rows.tolist()) == [[2, 4, 9], [2, 5, 9], [3, 4, 9], [3, 5, 9]]
+    assert (doubles.fixed.tolist(), doubles.free) == ([9], 2)
+    given = np.array([[0, 1, NUM], [0, 5, 7], [2, 3, NUM]], np.int32)
+    listed = candidates_of(ListedGenotypes(given), NUM, measured)
+    assert sorted(listed.rows.tolist()) == [[0, 5, 7], [2, 3, NUM]]
+    assert listed.of_gene[[0, 1, 2, 7, 8]].tolist() == [1, 0, 1, 1, 0]
+
+
+def test_more_crosses_than_can_be_counted_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(candidates, "MOST", 5)
+    check_candidates(Combinations(np.arange(12), 2, NOBODY))
+    with pytest.raises(GiJaxError, match="has 6 crosses or listed genotypes, and a page can count 5 at most"):
+        check_candidates(Crosses(np.array([[0], [1]]), np.array([4, 5, 6])))
 
 
 def test_a_gene_of_most_of_the_list_stands_out() -> None:

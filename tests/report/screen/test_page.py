@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from gi_jax.predict import Predictor
 from gi_jax.report.screen import page
 from gi_jax.report.screen.outcome import ScreenOutcome
 from gi_jax.report.screen.page import write_screen_report
+from tests.browser import browser_page, needs_browser
 from tests.report.screen.world import GENES, LISTED, NUM, Model, modular, outcome, table_of
 
 FILES = [
@@ -234,3 +236,55 @@ def test_a_list_of_next_to_nothing_has_a_page(tmp_path: Path, few: dict) -> None
     text = (tmp_path / "screen.html").read_text("utf-8")
     assert len(data_of(text)["rows"]) == len(few)
     assert "no record of test genotypes" in text
+
+
+def cells(page: Any, column: int) -> list[str]:
+    return page.locator(f"#ranking tbody tr td:nth-child({column})").all_inner_texts()
+
+
+@needs_browser
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_the_table_is_searched_and_sorted_in_a_browser(folder: Path, width: int, scheme: str) -> None:
+    asked: list[str] = []
+    with browser_page(viewport={"width": width, "height": 800}, color_scheme=scheme) as page:
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto((folder / "screen.html").as_uri())
+        assert cells(page, 3) == ["−5.000", "−4.500", "−4.000", "−3.500", "−3.000", "2.000", "2.500"]
+        assert page.locator("#count").inner_text() == "1 to 7 of 7 genotypes"
+        page.get_by_role("button", name="predicted").click()
+        page.get_by_role("button", name="predicted").click()
+        assert cells(page, 3)[0] == "2.500"
+        assert page.locator("#ranking th[aria-sort=descending]").count() == 1
+        page.locator("#search").fill("n0<& g02")
+        assert cells(page, 3) == ["−4.500"]
+        assert "N0<&" in cells(page, 2)[0] and "N2<&" in cells(page, 2)[0]
+        page.locator("#search").fill("nobody")
+        assert page.locator("#count").inner_text() == "no genotype of the list fits"
+        page.locator("#search").fill("")
+        page.locator("#end").select_option("highest")
+        assert sorted(cells(page, 3)) == ["2.000", "2.500"]
+        # Columns that few ask for are there when they are asked for.
+        assert not page.get_by_role("button", name="low rank").is_visible()
+        page.locator("#all").check()
+        assert page.get_by_role("button", name="low rank").is_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(22, 24, 28)"}[scheme]
+        shown = page.locator("picture img").first.evaluate("image => image.currentSrc")
+        kinds = page.locator("picture source").evaluate_all("all => all.slice(0, 3).map(one => one.srcset)")
+        assert (shown == kinds[0]) == (width == 390) and shown not in kinds[1:]
+        page.locator("picture img").evaluate_all("all => Promise.all(all.map(image => image.decode()))")
+    assert all(url.startswith(("file:", "data:")) for url in asked)
+
+
+@needs_browser
+def test_a_long_list_is_turned_page_by_page(tmp_path: Path, run: Path) -> None:
+    pairs = list(itertools.combinations(range(NUM), 2))
+    write(tmp_path, run, outcome({pair: k / 66 - 0.6 for k, pair in enumerate(pairs)}))
+    with browser_page() as page:
+        page.goto((tmp_path / "screen.html").as_uri())
+        assert page.locator("#count").inner_text() == "1 to 50 of 66 genotypes"
+        assert page.get_by_role("button", name="Previous").is_disabled()
+        page.get_by_role("button", name="Next").click()
+        assert cells(page, 1) == [str(k) for k in range(51, 67)]
+        assert page.get_by_role("button", name="Next").is_disabled()

@@ -9,19 +9,18 @@ import pytest
 
 from gi_jax import GiJaxError
 from gi_jax.data.formats.tables import read_table
-from gi_jax.report.screen.candidates import Combined
+from gi_jax.report.screen.candidates import Combined, Listed
 from gi_jax.report.screen.enrichment import Enrichment, HitList
 from gi_jax.report.screen.page import Bench
 from gi_jax.report.screen.plates import choose, crosses, well, write_plates
-from tests.report.screen.world import GENES, LISTED, NUM, outcome, table_of
+from tests.report.screen.world import GENES, LISTED, NUM, outcome
 
 
 def test_both_ends_in_turn_without_what_was_measured() -> None:
-    own = outcome(LISTED, known=table_of([(0, 1), (5, 6)]))
+    measured = [-6.0, None, None, None, -2.0, None, None]  # of the lowest and of the fifth
+    own = outcome(LISTED, measured=measured)
     assert [own.score[row] for row in choose(own, 4)] == [-4.5, 2.5, -4.0, 2.0]
-    # The column of the table counts too.
-    own = outcome(LISTED, measured=[-6.0, *[None] * 6])
-    assert own.score[choose(own, 1)] == [-4.5]
+    assert sorted(choose(own, 99)) == [1, 2, 3, 5, 6]
 
 
 def test_the_query_with_most_crosses_comes_first() -> None:
@@ -38,6 +37,14 @@ def test_a_query_strain_has_the_genes_that_all_genotypes_have() -> None:
     own = outcome(listed, Combined(np.arange(11), 2, np.array([11]), NUM))
     made = crosses(own, np.arange(3))
     assert [(cross.query, cross.array) for cross in made] == [((1, 11), 2), ((1, 11), 4), ((3, 11), 5)]
+
+
+def test_query_strains_of_the_screen_are_kept() -> None:
+    listed = {(0, 1): -3.0, (0, 2): -2.0, (0, 3): -1.5, (1, 3): -1.0}  # gene 0 alone would make three of them
+    rows = np.array(sorted(listed))
+    own = outcome(listed, Listed(rows, NUM, frozenset({(1,), (2,), (3,)})))
+    made = crosses(own, np.arange(4))
+    assert [(cross.query, cross.array) for cross in made] == [((1,), 0), ((1,), 3), ((2,), 0), ((3,), 0)]
 
 
 def test_every_cross_has_a_well_of_its_own_behind_that_of_its_query(tmp_path: Path) -> None:
@@ -65,11 +72,11 @@ def test_every_cross_has_a_well_of_its_own_behind_that_of_its_query(tmp_path: Pa
         "G01",
         "N1<&",
     )
-    assert (first["genes"], first["prediction"], first["rank"], first["end"]) == (
+    assert (first["genes"], first["prediction"], first["end"], first["place"]) == (
         "G00,G01",
         "-5",
-        "1",
         "lowest",
+        "1",
     )
     assert first["why"] == (
         "number 1 of the lowest predictions of 66; not measured in the run's data; rarest gene in 7 training "
@@ -93,7 +100,7 @@ def test_wells_run_along_the_rows_of_plates() -> None:
 
 
 def test_no_cross_left_is_an_empty_list(tmp_path: Path) -> None:
-    own = outcome(LISTED, known=table_of(list(LISTED)))
+    own = outcome(LISTED, measured=[0.0] * 7)
     assert len(choose(own, 9)) == 0
     assert write_plates(tmp_path / "plates.tsv", own, [], [], wells=96) == 0
     assert (tmp_path / "plates.tsv").read_text().count("\n") == 1
