@@ -13,7 +13,7 @@ import pytest
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_browser = pytest.mark.skipif(
     CHROMIUM is None or find_spec("playwright") is None,
-    reason="looks at a page in Chromium, which is not here (apt-get install chromium; pip install playwright)",
+    reason="no Chromium to look at a page with (apt-get install chromium, pip install playwright)",
 )
 
 

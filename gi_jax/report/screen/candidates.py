@@ -79,12 +79,12 @@ class Combined:
     without: GenotypeTable | None = None
     queries: frozenset[tuple[int, ...]] = frozenset()
 
-    @cached_property
+    @property
     def num(self) -> int:
         """See `Candidates`."""
         return math.comb(len(self.pool), self.free) - len(self._without)
 
-    @cached_property
+    @property
     def of_gene(self) -> np.ndarray:
         """See `Candidates`."""
         counts = np.zeros(self.num_genes, np.int64)
@@ -135,12 +135,12 @@ class Listed:
     def _counts(self) -> np.ndarray:
         return np.bincount(self.rows.reshape(-1), minlength=self.num_genes + 1)[: self.num_genes]
 
-    @cached_property
+    @property
     def fixed(self) -> np.ndarray:
         """See `Candidates`."""
         return np.flatnonzero(self._counts == len(self.rows)) if len(self.rows) > 1 else np.zeros(0, np.int64)
 
-    @cached_property
+    @property
     def pool(self) -> np.ndarray:
         """See `Candidates`."""
         return np.setdiff1d(np.flatnonzero(self._counts), self.fixed)
@@ -150,7 +150,7 @@ class Listed:
         """See `Candidates`."""
         return self.rows.shape[1] - len(self.fixed)
 
-    @cached_property
+    @property
     def of_gene(self) -> np.ndarray:
         """See `Candidates`."""
         counts = self._counts.copy()
@@ -185,5 +185,7 @@ def candidates_of(wanted: Wanted, num_genes: int, without: GenotypeTable | None 
     rows = np.concatenate([tile.genotypes()[:, : wanted.size] for tile in wanted.tiles(_SIDE, num_genes)])
     queries = frozenset(map(tuple, wanted.queries.tolist())) if isinstance(wanted, Crosses) else frozenset()
     if without is not None:
-        rows = rows[~np.isin(row_keys(rows, num_genes), keys_of(without, wanted.size))]
+        known, keys = keys_of(without, wanted.size), row_keys(rows, num_genes)
+        assert keys is not None, "sizes without numbers were refused"
+        rows = rows[~np.isin(keys, known)]
     return Listed(rows, num_genes, queries)

@@ -52,12 +52,15 @@ def ranking(outcome: ScreenOutcome) -> Ranking:
     """Every listed genotype with all columns, and what is known of its genes.
 
     Columns are `{key, label, kind, shown}` with kind `genes`, `whole`, `number`, `flag` or `text`, and shown
-    `always`, `wide` (on wide pages) or `asked`. Cells of genes are positions in the list of genes, `[systematic name,
-    name, description, whether databases of yeast have a page for it]`.
+    `always`, `wide` (on wide pages) or `asked`. Cells of genes are positions in the list of genes,
+    `[systematic name, name, description, whether databases of yeast have a page for it]`. Measured scores
+    are left out where there are none.
     """
     present = outcome.table.column_names
     keys = [key for key in _FIRST if key in present or key == "rank"]
     keys += [key for key in present if key not in keys and key not in _SAID_BY_GENES]
+    if not outcome.known.any():
+        keys = [key for key in keys if key != "measured"]
     used = np.unique(outcome.rows[outcome.rows < len(outcome.genes)])
     place = {int(gene): k for k, gene in enumerate(used)}
     cells, columns = [], []
@@ -67,6 +70,8 @@ def ranking(outcome: ScreenOutcome) -> Ranking:
         else:
             kind, values = _column(outcome, key)
         shown = "always" if key in _ON_A_PHONE else "wide" if key in _FIRST else "asked"
+        if kind == "flag" and not any(values):
+            shown = "asked"
         columns.append(
             {"key": key, "label": _LABELS.get(key, key.replace("_", " ")), "kind": kind, "shown": shown}
         )

@@ -39,8 +39,8 @@ def in_short(outcome: ScreenOutcome, found: dict[str, Concentration]) -> list[st
         half = int(np.searchsorted(covered, own.hits.sum() / 2)) + 1
         names = ", ".join(outcome.genes.labelled(own.genes[order[:5]]))
         text.append(
-            f"The {own.listed:,} {end} predictions fall most on {names}; half of their genes are {half:,} of "
-            f"the {len(own.genes):,}."
+            f"The {own.listed:,} {end} predictions fall most on {names}; {half:,} of the {len(own.genes):,} "
+            "genes fill half of their places."
         )
     return text
 

@@ -163,6 +163,8 @@ def _outside(outcome: ScreenOutcome) -> Blocks:
     if "outside_training_range" not in outcome.table.column_names:
         return []
     count = int(np.nansum(outcome.numbers("outside_training_range")))
+    if not count:
+        return ["No listed prediction lies outside the range of the scores in training."]
     return [
         f"{count:,} of the {len(outcome.score):,} listed predictions lie outside the range of the scores in "
         "training: read them as very strong and not as exact numbers."

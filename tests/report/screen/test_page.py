@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from gi_jax.data.formats.tables import read_table
@@ -18,6 +19,7 @@ from gi_jax.predict import Predictor
 from gi_jax.report.screen import page
 from gi_jax.report.screen.outcome import ScreenOutcome
 from gi_jax.report.screen.page import write_screen_report
+from gi_jax.report.screen.ranking import ranking
 from tests.browser import browser_page, needs_browser
 from tests.report.screen.world import GENES, LISTED, NUM, Model, modular, outcome, table_of
 
@@ -81,7 +83,7 @@ def listed() -> ScreenOutcome:
         "prediction_std": [0.5] * 7,
         "low": [-9.0] * 7,
         "high": [1.0] * 7,
-        "measured": [None] * 7,
+        "measured": [None, -1.5, *[None] * 5],
         "training_genotypes": ["40,0", "30,20", *["500,120"] * 5],
         "outside_training_range": [True, *[False] * 6],
         "low_rank": [-1.25] * 7,
@@ -133,7 +135,9 @@ def test_the_page_holds_every_genotype_with_all_columns(text: str) -> None:
         shown[tuple(GENES.index(systematic[place]) for place in cells["genes"])] = cells["prediction"]
     assert shown == LISTED
     assert data["ends"] == ["lowest"] * 5 + ["highest"] * 2
-    assert data["rows"][0][columns.index("measured")] is None
+    assert [row[columns.index("measured")] for row in data["rows"]] == [None, -1.5, *[None] * 5]
+    unmeasured = ranking(outcome(LISTED, measured=pa.nulls(7, pa.float64()))).data
+    assert [column["key"] for column in unmeasured["columns"]] == ["rank", "genes", "prediction"]
 
 
 def test_nothing_is_fetched_and_names_are_text(text: str) -> None:
@@ -261,6 +265,8 @@ def test_the_table_is_searched_and_sorted_in_a_browser(folder: Path, width: int,
         page.locator("#search").fill("nobody")
         assert page.locator("#count").inner_text() == "no genotype of the list fits"
         page.locator("#search").fill("")
+        page.locator("#unknown").check()
+        assert "−4.500" not in cells(page, 3) and len(cells(page, 3)) == 6
         page.locator("#end").select_option("highest")
         assert sorted(cells(page, 3)) == ["2.000", "2.500"]
         # Columns that few ask for are there when they are asked for.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 from types import SimpleNamespace
 
 import numpy as np
@@ -35,7 +36,7 @@ def outcome(
     listed: dict[tuple[int, ...], float],
     candidates: Candidates | None = None,
     known: GenotypeTable | None = None,
-    **columns: list,
+    **columns: Sequence | pa.Array,
 ) -> ScreenOutcome:
     """The outcome of a screen of all pairs whose list holds some genotypes with their predictions."""
     order = sorted(listed, key=listed.__getitem__)
