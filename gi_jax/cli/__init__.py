@@ -22,6 +22,7 @@ from gi_jax.cli.models import models
 from gi_jax.cli.package import package
 from gi_jax.cli.predict import predict
 from gi_jax.cli.screen import screen
+from gi_jax.cli.screen_merge import screen_merge
 from gi_jax.cli.serve import serve
 from gi_jax.cli.setting import CONSOLE, ERRORS, show_messages
 from gi_jax.cli.study import study
@@ -44,6 +45,7 @@ for command in (
     evaluate,
     predict,
     screen,
+    screen_merge,
     serve,
     models,
     package,
