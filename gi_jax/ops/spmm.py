@@ -64,9 +64,7 @@ def in_degree(adjacency: Adjacency) -> Array:
     """How many messages every gene receives, `[N]`."""
     if adjacency.weights is None:
         return jnp.diff(adjacency.indptr)
-    return segment_sum(
-        adjacency.weights, adjacency.receivers, adjacency.num_genes, indices_are_sorted=True
-    )
+    return segment_sum(adjacency.weights, adjacency.receivers, adjacency.num_genes, indices_are_sorted=True)
 
 
 def _weighted_product(adjacency: Adjacency | SelectedNetwork, x: Array) -> Array:

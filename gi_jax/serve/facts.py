@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gi_jax.config.paths import check_files
+from gi_jax.data.measured_scores import Measured
 from gi_jax.errors import GiJaxError
 from gi_jax.evaluation.evaluation import EVALUATION
 from gi_jax.experiment.bundle import CARD, CONFIG, ModelBundle
@@ -15,7 +16,6 @@ from gi_jax.experiment.experiment import load_measured
 from gi_jax.files import read_text
 from gi_jax.numbers import plain_integer, plain_number
 from gi_jax.runs.resume import check_same_scores
-from gi_jax.data.measured_scores import Measured
 from gi_jax.serve.service import Facts
 
 LOGGER = logging.getLogger(__name__)

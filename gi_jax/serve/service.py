@@ -13,10 +13,10 @@ import gi_jax
 from gi_jax.data.formats.genotype_files import genotypes_from_names
 from gi_jax.data.gene_search import record_of, search, starting_with
 from gi_jax.data.genotype_table import GenotypeTable
+from gi_jax.data.measured_scores import Measured
 from gi_jax.errors import GiJaxError
 from gi_jax.predict.predictor import MeanAndSpread, Predictor
 from gi_jax.serve import messages as m
-from gi_jax.data.measured_scores import Measured
 from gi_jax.serve.worker import MOST_GENES, ModelWorker
 
 PROFILE_TABLE = 1024  # genotypes of a profile that are asked for at a time, so that others come in between

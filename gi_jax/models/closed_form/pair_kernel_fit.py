@@ -14,8 +14,8 @@ from jax import Array
 
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.errors import GiJaxError
+from gi_jax.models.closed_form.kernel_parts import DIFFUSION, KernelParts
 from gi_jax.models.closed_form.options import PairKernelOptions
-from gi_jax.models.closed_form.kernel_parts import KernelParts
 from gi_jax.models.closed_form.pair_kernel import PairKernel
 from gi_jax.models.closed_form.pair_kernel_system import (
     Genotypes,
@@ -86,7 +86,10 @@ def fit_pair_kernel(
             "mean squared error of the validation labels %.4f; %s", error, _said(names, weights, solution)
         )
         if error < best:
-            best, fitted = error, (weights, kernel, own, solution, _parts(names, weights, profiles))
+            best, fitted = (
+                error,
+                (weights, kernel, own, solution, _parts(names, weights, profiles, cell, options)),
+            )
         if number < options.covariance_rounds:
             profiles = _profiles(kernel, weights, system, solution, genes)
             weights = with_covariance(weights)
@@ -161,7 +164,11 @@ def _weighed(
     return jax.jit(scaled)(shared, weights, profiles), own
 
 
-def _parts(names: list[str], weights: Weights, profiles: Profiles) -> KernelParts:
+def _parts(
+    names: list[str], weights: Weights, profiles: Profiles, cell: Cell, options: PairKernelOptions
+) -> KernelParts:
+    if options.network_kernel == "diffusion":
+        names = [name + DIFFUSION if name in cell.graph else name for name in names]
     sizes = np.exp(np.asarray([*weights.kernels, weights.identity, weights.covariance], np.float64))
     return KernelParts(tuple(names), sizes, np.asarray(profiles.size**weights.power, np.float64))
 
