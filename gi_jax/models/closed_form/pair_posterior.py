@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,6 +22,7 @@ ROWS_AT_ONCE = 4096  # genotypes whose rows of kernels are gathered at once
 MATRIX_PAYS = 50_000  # pairs, above which the matrix of all pair effects is made
 FEW_ROWS = 64
 MOST_KEPT = 2**26  # entries of the collected draws that are kept for the next call: 256 MiB
+_LIMITING = threading.Lock()  # the limit is that of the process, and is taken back as it was found
 SMALLEST_SHARE = 0.01  # of the prior variance of a genotype, that stays whatever was measured
 
 
@@ -156,7 +158,7 @@ class PairPosterior(OfDraws):
         explained = np.zeros(len(first))
         kept = self._collected_draws
         # For products of a few rows, threads that wait for each other cost more than they bring.
-        with threadpool_limits(1 if len(rows) < FEW_ROWS else None):
+        with _LIMITING, threadpool_limits(1 if len(rows) < FEW_ROWS else None):
             for number, draw in enumerate(self.draws):
                 collected = self._collect(draw).astype(np.float32) if kept is None else kept[number]
                 half = of_first @ collected
