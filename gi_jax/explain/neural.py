@@ -30,7 +30,7 @@ _PATHS = (
 _ONE = "prediction = what the model says of the deleted genes' embeddings"
 _CHOSEN = (
     "edges and neighbours are those whose removal the slope of the prediction by every edge's weight ranks "
-    "first; their changes are of predictions made anew"
+    "first; changes are of predictions made anew, and below a millionth of the prediction rounding"
 )
 
 

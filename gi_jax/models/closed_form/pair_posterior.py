@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from gi_jax.data.gene_pairs import columns_of_pairs
 from gi_jax.models.closed_form.kernel_parts import KernelParts
@@ -158,7 +158,7 @@ class PairPosterior(OfDraws):
         explained = np.zeros(len(first))
         kept = self._collected_draws
         # For products of a few rows, threads that wait for each other cost more than they bring.
-        with _LIMITING, threadpool_limits(1 if len(rows) < FEW_ROWS else None):
+        with _LIMITING, _threads().limit(limits=1 if len(rows) < FEW_ROWS else None):
             for number, draw in enumerate(self.draws):
                 collected = self._collect(draw).astype(np.float32) if kept is None else kept[number]
                 half = of_first @ collected
@@ -202,6 +202,12 @@ def _row_products(left: np.ndarray, right: np.ndarray, first: np.ndarray, second
         for i, j in zip(first[rows].T, second[rows].T, strict=True):
             sums[rows] += np.einsum("mn,mn->m", left[i], right[j])
     return sums
+
+
+@cache
+def _threads() -> ThreadpoolController:
+    """Looks for the libraries with threads once, which takes longer than a small product."""
+    return ThreadpoolController()
 
 
 @jax.jit
