@@ -56,6 +56,7 @@ COMMANDS = (
     "export",
     "tune",
     "serve",
+    "explain",
 )
 
 

@@ -14,6 +14,7 @@ import typer
 from conversion.commands import convert, exporter, record, verify
 from gi_jax import __version__
 from gi_jax.cli.evaluate import evaluate
+from gi_jax.cli.explain import explain
 from gi_jax.cli.export import export
 from gi_jax.cli.genes import genes
 from gi_jax.cli.import_files import import_files
@@ -44,6 +45,7 @@ for command in (
     train,
     evaluate,
     predict,
+    explain,
     screen,
     screen_merge,
     serve,

@@ -42,13 +42,18 @@ def diffusion(network: Adjacency, genes: np.ndarray, time: float = 1.0) -> np.nd
     L = 1 - D^-1/2 A D^-1/2 is the normalised Laplacian of the undirected network (Kondor and Lafferty
     2002; Smola and Kondor 2003). A gene without neighbours is like no other.
     """
+    half = diffusion_profiles(network, time)
+    return (half @ half[genes].T).astype(np.float32)
+
+
+def diffusion_profiles(network: Adjacency, time: float = 1.0) -> np.ndarray:
+    """Rows of length 1 whose scalar products `diffusion` gives: `[N, N]`."""
     adjacency = _adjacency(network)
     degree = np.maximum(np.asarray(adjacency.sum(axis=0)).reshape(-1), 1)
     root = scipy.sparse.diags(degree**-0.5)
     spread = (root @ adjacency @ root * (time / 2)).tocsr()
     half = np.exp(-time / 2) * scipy.sparse.linalg.expm_multiply(spread, np.eye(network.num_genes))
-    half /= np.linalg.norm(half, axis=1, keepdims=True)  # exp(-L) = half half^T
-    return (half @ half[genes].T).astype(np.float32)
+    return half / np.linalg.norm(half, axis=1, keepdims=True)  # exp(-L) = half half^T
 
 
 def like_features(values: np.ndarray, genes: np.ndarray) -> np.ndarray:

@@ -50,7 +50,7 @@ def make_app(service: Service) -> FastAPI:
     async def whole_life(app: FastAPI) -> AsyncIterator[None]:
         service.worker.start()
         yield
-        service.worker.close()
+        service.close()
 
     app = FastAPI(
         title=f"gi-jax: a model of kind {service.predictor.fitted.kind}",
@@ -76,6 +76,15 @@ def _add_answers(app: FastAPI, service: Service) -> None:
     async def genotype(genes: Genotype, study: Study = None) -> m.AboutGenotype:
         """Predict one genotype, and tell what was measured of it."""
         return await service.genotype(genes, study)
+
+    @app.get("/explain", responses=_FAILURES)
+    async def explain(
+        genes: Genotype,
+        study: Study = None,
+        most: Annotated[int, Query(ge=1, le=100, description="Of everything.")] = 10,
+    ) -> m.Explanation:
+        """Say what carries the prediction of one genotype: sums that are the prediction, and removals."""
+        return await service.explain(genes, study, most)
 
     @app.get("/profile", responses=_FAILURES)
     async def profile(

@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 import math
 from pathlib import Path
 from typing import Any
 
-from gi_jax.config.paths import check_files
-from gi_jax.data.measured_scores import Measured
-from gi_jax.errors import GiJaxError
 from gi_jax.evaluation.evaluation import EVALUATION
-from gi_jax.experiment.bundle import CARD, CONFIG, ModelBundle
-from gi_jax.experiment.experiment import load_measured
+from gi_jax.experiment.bundle import CARD, ModelBundle
 from gi_jax.files import read_text
 from gi_jax.numbers import plain_integer, plain_number
-from gi_jax.runs.resume import check_same_scores
+from gi_jax.runs.known_scores import known_scores
 from gi_jax.serve.service import Facts
 
-LOGGER = logging.getLogger(__name__)
 _METRICS = ("pearson", "spearman", "rmse", "negative_top")
 
 
 def read_facts(run: Path, bundle: ModelBundle) -> Facts:
     """What there is of it; a warning says what is missing, and why."""
-    measured = None
-    try:
-        check_files(bundle.config, run / CONFIG)
-        table, _, _ = load_measured(bundle.config, bundle.genes)
-        check_same_scores(run, table)
-        measured = Measured(table)
-    except GiJaxError as error:
-        LOGGER.warning("measured scores are not shown: %s", error)
     card = run / CARD
-    return Facts(measured, _metrics(run / EVALUATION), read_text(card) if card.exists() else "")
+    text = read_text(card) if card.exists() else ""
+    return Facts(known_scores(run, bundle), _metrics(run / EVALUATION), text)
 
 
 def _metrics(path: Path) -> tuple[dict[str, Any], ...]:

@@ -95,6 +95,59 @@ class AboutGenotype(BaseModel):
     measured: list[Measurement]
 
 
+class Term(BaseModel):
+    """A summand of a prediction."""
+
+    kind: str
+    name: str
+    genes: list[str]
+    names: list[str]
+    value: float
+    measured: float | None = None
+
+
+class Sum(BaseModel):
+    """Terms that add up to the prediction."""
+
+    name: str
+    equation: str
+    terms: list[Term]
+
+
+class Removal(BaseModel):
+    """What the prediction loses without something, predicted again."""
+
+    kind: str = Field(description="network, edge, directed edge, neighbour or features.")
+    network: str
+    genes: list[str]
+    names: list[str]
+    change: float
+
+
+class Similar(BaseModel):
+    """A gene that the model takes for like a deleted one."""
+
+    gene: str
+    name: str
+    other: str
+    other_name: str
+    similarity: float
+    shares: dict[str, float] = Field(description="Of the similarity, by network and table.")
+
+
+class Explanation(BaseModel):
+    """What carries a prediction; what a kind of model does not have is empty."""
+
+    genes: list[str]
+    names: list[str]
+    prediction: float
+    prediction_std: float | None
+    sums: list[Sum]
+    removals: list[Removal]
+    similar: list[Similar]
+    notes: list[str]
+
+
 class Interval(BaseModel):
     """How far `low` and `high` reach: `factor` standard deviations to either side."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,12 +16,14 @@ from gi_jax.data.gene_search import record_of, search, starting_with
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.data.measured_scores import Measured
 from gi_jax.errors import GiJaxError
+from gi_jax.explain.genotype import Explainer
 from gi_jax.predict.predictor import MeanAndSpread, Predictor
 from gi_jax.serve import messages as m
-from gi_jax.serve.worker import MOST_GENES, ModelWorker
+from gi_jax.serve.worker import MOST_GENES, ModelWorker, TooBusyError
 
 PROFILE_TABLE = 1024  # genotypes of a profile that are asked for at a time, so that others come in between
 KEPT_PROFILES = 64
+MOST_EXPLAINING = 16  # explanations that may wait
 BINS = 40
 
 
@@ -55,6 +58,8 @@ class Service:
         self.limits = limits or RequestLimits()
         self.genes, self.transform = predictor.bundle.genes, predictor.bundle.transform
         self.worker = ModelWorker(predictor)
+        self._beside, self._explaining = ThreadPoolExecutor(1, "explanations"), 0
+        self._explainer: Explainer | None = None  # made when it is first asked for
         self._profiles: OrderedDict[tuple[int, int], np.ndarray] = OrderedDict()
 
     async def predict(self, asked: m.Asked) -> m.Predictions:
@@ -151,9 +156,38 @@ class Service:
         """Whether the model answers."""
         return m.Health(status="ok" if self.worker.alive else "ended", waiting=self.worker.waiting)
 
-    async def with_model(self, function: Callable[[Predictor], Any]) -> Any:
-        """What a function makes of the model, on the thread that has it."""
-        return await asyncio.wrap_future(self.worker.call(function))
+    async def explain(self, genes: str, study: str | None, most: int) -> m.Explanation:
+        """What carries one genotype's prediction; on a thread of its own, as it may take seconds.
+
+        Raises:
+          GiJaxError: as `predict`; networks of the model have changed; or it cannot be taken apart.
+          TooBusyError: too many wait for theirs.
+        """
+        table = self._table([genes])
+        row = [gene for gene in table.genes[0].tolist() if gene < len(self.genes)]
+        self._study(study)
+        if self._explaining >= MOST_EXPLAINING:
+            raise TooBusyError(
+                f"{self._explaining} explanations wait, and no more may; ask again in a few seconds"
+            )
+        self._explaining += 1
+        try:
+            loop = asyncio.get_running_loop()
+            names = [self.genes.ids[gene] for gene in row]
+            found = await loop.run_in_executor(self._beside, self._explained, names, study, most)
+        finally:
+            self._explaining -= 1
+        return m.Explanation.model_validate(found)
+
+    def _explained(self, names: list[str], study: str | None, most: int) -> dict[str, Any]:
+        if self._explainer is None:
+            self._explainer = Explainer(self.predictor, self.facts.measured)
+        return self._explainer.explain(names, study, most).to_dict()
+
+    def close(self) -> None:
+        """Ends both threads once they have answered."""
+        self._beside.shutdown(cancel_futures=True)
+        self.worker.close()
 
     def _table(self, genotypes: Sequence[str | Sequence[str]]) -> GenotypeTable:
         texts = [genotype if isinstance(genotype, str) else _joined(genotype) for genotype in genotypes]

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -31,11 +30,6 @@ class _Job(NamedTuple):
     future: Future
 
 
-class _Call(NamedTuple):
-    function: Callable[[Predictor], Any]
-    future: Future
-
-
 class ModelWorker:
     """Predicts what is waiting, all of it at once, on a thread of its own.
 
@@ -51,7 +45,7 @@ class ModelWorker:
         self._predictor, self._most_waiting = predictor, most_waiting
         self._num_genes = len(predictor.bundle.genes)
         self._studies = predictor.bundle.transform.studies or ("all",)
-        self._waiting: deque[_Job | _Call] = deque()
+        self._waiting: deque[_Job] = deque()
         self._held = 0  # genotypes waiting
         self._changed = threading.Condition()
         self._closed = False
@@ -90,21 +84,8 @@ class ModelWorker:
         Raises:
           TooBusyError: too much is waiting.
         """
+        size = len(genes)
         future: Future[MeanAndSpread] = Future()
-        self._put(_Job(genes, study, future), len(genes))
-        return future
-
-    def call(self, function: Callable[[Predictor], Any]) -> Future:
-        """What a function of the model gives, computed between two tables.
-
-        Raises:
-          TooBusyError: too much is waiting.
-        """
-        future: Future = Future()
-        self._put(_Call(function, future), SIZES[0])
-        return future
-
-    def _put(self, job: _Job | _Call, size: int) -> None:
         with self._changed:
             if self._closed:
                 raise TooBusyError("the server is ending; ask again once it has started anew")
@@ -114,34 +95,26 @@ class ModelWorker:
                     "may; ask again in a few seconds"
                 )
             self._held += size
-            self._waiting.append(job)
+            self._waiting.append(_Job(genes, study, future))
             self._changed.notify()
+        return future
 
     def _work(self) -> None:
         while (jobs := self._next()) is not None:
-            live = [job for job in jobs if job.future.set_running_or_notify_cancel()]
-            for job in (job for job in live if isinstance(job, _Call)):
-                _settle(job.future, lambda own=job: own.function(self._predictor))
-            self._answer([job for job in live if isinstance(job, _Job)])
+            self._answer([job for job in jobs if job.future.set_running_or_notify_cancel()])
 
-    def _next(self) -> list[_Job | _Call] | None:
-        """What is to be done now: as many jobs as one table holds, or one call; None at the end."""
+    def _next(self) -> list[_Job] | None:
+        """What is to be done now, as many requests as one table holds; None at the end."""
         with self._changed:
             while not self._waiting and not self._closed:
                 self._changed.wait()
             if not self._waiting:
                 return None
-            jobs: list[_Job | _Call] = []
-            together = 0
-            while self._waiting:
-                job = self._waiting[0]
-                size = SIZES[0] if isinstance(job, _Call) else len(job.genes)
-                if jobs and (together + size > SIZES[-1] or isinstance(job, _Call)):
-                    break
+            jobs = [self._waiting.popleft()]
+            together = len(jobs[0].genes)
+            while self._waiting and together + len(self._waiting[0].genes) <= SIZES[-1]:
                 jobs.append(self._waiting.popleft())
-                together += size
-                if isinstance(job, _Call):
-                    break
+                together += len(jobs[-1].genes)
             self._held -= together
             return jobs
 
@@ -186,13 +159,6 @@ class ModelWorker:
         return GenotypeTable(
             genes, sizes, nothing, nothing.astype(np.float32), study, self._studies, self._num_genes
         )
-
-
-def _settle(future: Future, function: Callable[[], Any]) -> None:
-    try:
-        future.set_result(function())
-    except Exception as error:
-        future.set_exception(error)
 
 
 def _widened(genes: np.ndarray, width: int, num_genes: int) -> np.ndarray:

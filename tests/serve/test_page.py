@@ -56,6 +56,10 @@ def test_two_genes_are_typed_and_their_score_is_shown(served: Served) -> None:
         ]
         assert "genes=N03%2Cg11" in page.url  # which shows the same again
 
+        first_sum = page.locator("#explanation details[open]").inner_text()
+        assert first_sum.startswith("by kernels") and "own effects" in first_sum
+        assert page.locator("#explanation details").count() == 3
+
         partner = page.locator(".profile button").first
         name = partner.inner_text()
         page.evaluate("() => { delete document.body.dataset.state; }")

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from gi_jax.errors import GiJaxError
+from gi_jax.explain.genotype import Explainer
 from gi_jax.serve.listen import listening_socket
 from tests.serve.conftest import Served, address, end, start
 
@@ -67,6 +68,22 @@ def test_a_genotype_comes_with_what_was_measured(served: Served, small_world: Pa
     unmeasured = next(pair for pair in PAIRS if frozenset(pair.split(",")) not in measured)
     with served.client() as client:
         assert client.get("/genotype", params={"genes": unmeasured}).json()["measured"] == []
+
+
+def test_an_explanation_adds_up_to_the_prediction(served: Served) -> None:
+    with served.client() as client:
+        found = client.get("/explain", params={"genes": "n03,G04", "most": 2}).json()
+        wrong = client.get("/explain", params={"genes": "G03,XX"})
+    expected = Explainer(served.predictor).explain("G03,G04", most=2).to_dict()
+    for one, other in zip(found["sums"], expected["sums"], strict=True):
+        assert sum(term["value"] for term in one["terms"]) == pytest.approx(found["prediction"], rel=1e-6)
+        assert [term["name"] for term in one["terms"]] == [term["name"] for term in other["terms"]]
+    training = [term for term in found["sums"][1]["terms"] if term["kind"] == "genotype"]
+    assert len(training) == 2 and all(term["measured"] is not None for term in training)
+    for one, other in zip(found["similar"], expected["similar"], strict=True):
+        assert (one["gene"], one["other"]) == (other["gene"], other["other"])
+        assert one["shares"] == pytest.approx(other["shares"])
+    assert wrong.status_code == 400 and "`XX`" in wrong.json()["error"]
 
 
 def test_a_profile_is_that_of_all_pairs(served: Served, small_world: Path) -> None:

@@ -99,18 +99,3 @@ def test_too_much_is_refused_and_what_was_taken_is_answered(worker: ModelWorker)
     called.join(10)
     assert held.result(0).mean.tolist() == [1] and (waiting.result(0).mean == 14).all()
     assert not worker.alive and worker.waiting == 0
-
-
-def test_a_call_has_the_model_to_itself(worker: ModelWorker) -> None:
-    worker._predictor.go.clear()
-    before, call, after = (
-        ask(worker, (0, 1)),
-        worker.call(lambda model: model.tables.copy()),
-        ask(worker, (2, 3)),
-    )
-    wrong = worker.call(lambda model: model.nothing)
-    worker._predictor.go.set()
-    assert before.result(10).mean.tolist() == [1] and after.result(10).mean.tolist() == [5]
-    assert len(call.result(10)) == 1  # the table before it, not the one after it
-    with pytest.raises(AttributeError):
-        wrong.result(10)

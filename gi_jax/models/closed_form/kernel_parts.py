@@ -9,6 +9,7 @@ import numpy as np
 
 from gi_jax.errors import GiJaxError
 
+DIFFUSION = " (diffusion)"  # behind the name of a network whose kernel is one
 KEPT = ("kernel_names", "kernel_weights", "gene_scale")  # arrays of a model, absent from those of 0.1
 
 

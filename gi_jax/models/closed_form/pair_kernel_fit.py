@@ -100,7 +100,7 @@ def fit_in_rounds(
         rounds.append(weights)
         coefficients.append(in_order(solution.coefficients, data))
         if error < best:
-            parts = parts_of_kernel(names, weights, profiles)
+            parts = parts_of_kernel(names, weights, profiles, cell, options)
             best, fitted = error, (len(rounds), kernel, own, parts, solution)
         if number < options.covariance_rounds:
             profiles = fitted_profiles(kernel, weights, system, solution.coefficients, genes)

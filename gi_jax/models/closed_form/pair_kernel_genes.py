@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from gi_jax.models.closed_form.kernel_parts import KernelParts
+from gi_jax.models.closed_form.kernel_parts import DIFFUSION, KernelParts
 from gi_jax.models.closed_form.options import PairKernelOptions
 from gi_jax.models.closed_form.pair_kernel_weights import (
     Profiles,
@@ -56,8 +56,12 @@ def gene_kernel(
     return jax.jit(scaled)(shared, weights, profiles), own
 
 
-def parts_of_kernel(names: Sequence[str], weights: Weights, profiles: Profiles) -> KernelParts:
+def parts_of_kernel(
+    names: Sequence[str], weights: Weights, profiles: Profiles, cell: Cell, options: PairKernelOptions
+) -> KernelParts:
     """What the kernel of a round is made of."""
+    if options.network_kernel == "diffusion":
+        names = [name + DIFFUSION if name in cell.graph else name for name in names]
     sizes = np.exp(np.asarray([*weights.kernels, weights.identity, weights.covariance], np.float64))
     return KernelParts(tuple(names), sizes, np.asarray(profiles.size**weights.power, np.float64))
 

@@ -63,7 +63,7 @@ def model_of_weights(
             solution = solve_checked(kernel[genes], weights, system, options)
         if number < len(rounds) - 1:
             profiles = fitted_profiles(kernel, weights, system, solution.coefficients, genes)
-    parts = parts_of_kernel(names, rounds[-1], profiles)
+    parts = parts_of_kernel(names, rounds[-1], profiles, cell, options)
     return fitted_model(train, genes, data, kernel, own, parts, rounds[-1], solution)
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.sparse.linalg
 from jax import Array
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from gi_jax.data.gene_pairs import columns_of_pairs
 from gi_jax.models.closed_form.drawn_effects import DrawnEffects, row_products
@@ -23,6 +24,7 @@ from gi_jax.models.wanted import Wanted
 MATRIX_PAYS = 50_000  # pairs, above which the matrix of all pair effects is made
 FEW_ROWS = 64
 MOST_KEPT = 2**26  # entries of the collected draws that are kept for the next call: 256 MiB
+_LIMITING = threading.Lock()  # the limit is that of the process, and is taken back as it was found
 SMALLEST_SHARE = 0.01  # of the prior variance of a genotype, that stays whatever was measured
 
 
@@ -162,7 +164,7 @@ class PairPosterior(OfDraws):
         explained = np.zeros(len(first))
         kept = self._collected_draws
         # For products of a few rows, threads that wait for each other cost more than they bring.
-        with threadpool_limits(1 if len(rows) < FEW_ROWS else None):
+        with _LIMITING, _threads().limit(limits=1 if len(rows) < FEW_ROWS else None):
             for number, draw in enumerate(self.draws):
                 collected = self._collect(draw).astype(np.float32) if kept is None else kept[number]
                 half = of_first @ collected
@@ -255,6 +257,12 @@ class PairPosterior(OfDraws):
 
 def _matrix_pays(num_genotypes: int, size: int) -> bool:
     return num_genotypes * (size * (size - 1) // 2) > MATRIX_PAYS
+
+
+@cache
+def _threads() -> ThreadpoolController:
+    """Looks for the libraries with threads once, which takes longer than a small product."""
+    return ThreadpoolController()
 
 
 @jax.jit

@@ -87,6 +87,45 @@ function scoreCard({ predicted, measured }) {
     make("p", {}, words.join(" ")), interval(predicted, measured), known);
 }
 
+const saidOfTerm = (term) => (term.kind === "genotype" ? term.names.join(" × ") : [term.names.join(" × "), term.name].filter(Boolean).join(": "));
+
+function saidOfRemoval(one) {
+  if (one.kind === "network") return `the network ${one.network}`;
+  if (one.kind === "neighbour") return `all edges with ${one.names[0]}`;
+  if (one.kind === "features") return `the features of ${one.names.join(" and ")}`;
+  return `the edge ${one.names.join(one.kind === "edge" ? " – " : " → ")} of ${one.network}`;
+}
+
+function sumBlock(sum, open) {
+  const measured = sum.terms.some((term) => term.measured !== null && term.measured !== undefined);
+  const rows = sum.terms.map((term) => [saidOfTerm(term), term.value, ...(measured ? [term.measured ?? ""] : [])]);
+  const block = make("details", open ? { open: "" } : {}, make("summary", {}, `by ${sum.name}`), make("p", { class: "quiet" }, sum.equation),
+    table(["part", "#of the score", ...(measured ? ["#measured"] : [])], rows));
+  return block;
+}
+
+function explanationCard(found) {
+  const blocks = found.sums.map((sum, k) => sumBlock(sum, k === 0));
+  if (found.removals.length) {
+    blocks.push(make("h3", {}, "Without, the score loses"), table(["without", "#change"], found.removals.map((one) => [saidOfRemoval(one), one.change])));
+  }
+  if (found.similar.length) {
+    const said = (shares) => Object.entries(shares).slice(0, 3).map(([name, share]) => `${name} ${Math.round(100 * share)} %`).join(", ");
+    blocks.push(make("h3", {}, "Genes that the model takes for alike"),
+      table(["gene", "is like", "#similarity", "by"], found.similar.map((one) => [one.name, one.other_name, one.similarity, said(one.shares)])));
+  }
+  const notes = found.notes.map((note) => make("p", { class: "quiet" }, note));
+  return make("section", { id: "explanation" }, make("h2", {}, "What carries this prediction"), ...blocks, ...notes);
+}
+
+async function explain(names, scale, turn) {
+  const place = make("div", {}, make("p", { class: "quiet" }, "Taking the prediction apart …"));
+  result.append(place);
+  const card = await fetched("/explain", { genes: names.join(","), ...scale }).then(explanationCard)
+    .catch((error) => make("section", { id: "explanation" }, make("p", { class: "quiet" }, `No explanation: ${error.message}`)));
+  if (turn === asked) place.replaceChildren(card);
+}
+
 function profileCard(profile, others) {
   const known = new Map([...profile.lowest, ...profile.highest].map((one) => [one.gene, one.prediction]));
   const ask = (partner) => make("button", { class: "link", type: "button", onclick: () => askFor([profile.name, partner.name]) }, partner.name);
@@ -109,12 +148,14 @@ async function answer(names) {
     const found = await fetched("/genotype", { genes: names.join(","), ...scale });
     if (turn !== asked) return;
     result.replaceChildren(scoreCard(found));
+    const explained = explain(names, scale, turn);
     for (const gene of found.predicted.genes) {
       const profile = await fetched("/profile", { gene, ...scale });
       if (turn !== asked) return;
       profiles.append(profileCard(profile, found.predicted.genes));
     }
-    document.body.dataset.state = "done";
+    await explained;
+    if (turn === asked) document.body.dataset.state = "done";
   } catch (error) {
     if (turn !== asked) return;
     result.replaceChildren();
