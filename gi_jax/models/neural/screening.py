@@ -16,7 +16,7 @@ from gi_jax.data.networks import CellGraph
 from gi_jax.models.model import Device
 from gi_jax.models.neural.forward import forward_batch
 from gi_jax.models.neural.row_needs import lists_changed_rows, lists_pairs, shares_single_deletions
-from gi_jax.models.neural.tile_groups import Need, program_of_tiles
+from gi_jax.models.neural.tile_groups import PAIR, Need, program_of_tiles
 from gi_jax.models.neural.tile_needs import TileNeeds
 from gi_jax.models.tiles import Listed, Tile
 from gi_jax.models.wanted import ListedGenotypes, Wanted
@@ -27,7 +27,7 @@ from gi_jax.ops.row_counts import BatchCounts, cheaper_than_all_rows
 SIDE = 64  # of a tile, where its genotypes cost little beside its single deletions and the wildtype
 COMPUTED = 1 << 18  # changed rows that a tile may have, all networks and members together
 LISTED = 1 << 22  # receivers that a tile may look at
-PAIRS_SIDE = 4  # times this side have tiles of pairs, of which the wildtype would take most of the time
+PAIRS_SIDE = 4  # times this side have tiles of pairs at most
 
 
 class Step(NamedTuple):
@@ -76,7 +76,7 @@ class NeuralScreen:
             return genes[np.argsort(rows[genes], kind="stable")]
 
         if wanted.size == 2 and lists_pairs(config) and not isinstance(wanted, ListedGenotypes):
-            tiles = list(wanted.tiles(PAIRS_SIDE * SIDE, n, by_rows))
+            tiles = list(wanted.tiles(self._side_of_pairs(), n, by_rows))
             of_pairs = [tile for tile in tiles if isinstance(tile, Tile) and _has_pairs(tile, n)]
             if len(of_pairs) == len(tiles):
                 return self._plan_pairs(of_pairs)
@@ -92,6 +92,13 @@ class NeuralScreen:
             kind: cheaper_than_all_rows(counts.capacity(), n, kind[0]) for kind, counts in most.items()
         }
         return [Step(tile, kind[0], capacities[kind]) for tile, kind in planned]
+
+    def _side_of_pairs(self) -> int:
+        """Large enough for the rows of the wildtype, which every tile computes, to be half of the work."""
+        side, wildtype = SIDE, self.graph.num_genes * len(self.graph.networks)
+        while side < PAIRS_SIDE * SIDE and PAIR * side**2 < 2 * wildtype:
+            side *= 2
+        return side
 
     def _plan_pairs(self, tiles: Sequence[Tile]) -> list[Step]:
         parts = [part for tile in tiles for part in self._small_pairs(tile)]
