@@ -15,9 +15,8 @@ from gi_jax.data.gene_names import are_yeast_names
 from gi_jax.errors import GiJaxError
 from gi_jax.files import check_folder
 from gi_jax.predict.screen import Screen
-from gi_jax.report.screen.candidates import candidates_of
-from gi_jax.report.screen.outcome import Histogram, ScreenOutcome
-from gi_jax.report.screen.page import PAGE, Bench, write_screen_report
+from gi_jax.report.screen import Bench, outcome_of, write_screen_report
+from gi_jax.report.screen.page import PAGE
 from gi_jax.runs.measured import RunData
 
 BUNDLED = "go_process"
@@ -90,16 +89,12 @@ def write_page(
       data: what the run was trained on, where it can be read.
       unmeasured: measured genotypes were left out.
     """
-    genes = work.predictor.bundle.genes
-    left_out = data.table if unmeasured and data is not None else None
-    outcome = ScreenOutcome(
-        genes=genes,
-        table=table,
-        histogram=Histogram(*work.histogram()),
-        candidates=candidates_of(work.wanted, len(genes), left_out),
+    outcome = outcome_of(
+        work,
+        table,
         measured=None if data is None else data.of_study(study),
+        left_out=data.table if unmeasured and data is not None else None,
         study=study,
-        notes=work.predictor.notes,
     )
     names = write_screen_report(
         order.folder, outcome, work.predictor, run, collections=order.collections, bench=order.bench

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -60,6 +60,10 @@ class Candidates(Protocol):
         """The genes of the pool that could have been beside one of it; increasing ids."""
         ...
 
+    def among(self, genes: np.ndarray) -> Candidates:
+        """Those of them that have no gene of the pool but these."""
+        ...
+
 
 @dataclass(frozen=True)
 class Combined:
@@ -97,6 +101,10 @@ class Combined:
         if self.free != 2:
             return others
         return np.setdiff1d(others, self._without[(self._without == gene).any(axis=1)])
+
+    def among(self, genes: np.ndarray) -> Combined:
+        """See `Candidates`."""
+        return replace(self, pool=np.intersect1d(self.pool, genes))
 
     @cached_property
     def _without(self) -> np.ndarray:
@@ -161,6 +169,11 @@ class Listed:
         """See `Candidates`."""
         beside = np.unique(self.rows[(self.rows == gene).any(axis=1)])
         return np.setdiff1d(np.intersect1d(beside, self.pool), [gene])
+
+    def among(self, genes: np.ndarray) -> Listed:
+        """See `Candidates`."""
+        allowed = np.isin(self.rows, [*genes, *self.fixed, self.num_genes]).all(axis=1)
+        return replace(self, rows=self.rows[allowed])
 
 
 def check_candidates(wanted: Wanted) -> None:

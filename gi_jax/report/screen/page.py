@@ -76,6 +76,7 @@ def write_screen_report(
     """
     bench, genes = bench or Bench(), outcome.genes
     check_folder(folder, create=True)
+    everything, outcome = outcome, outcome.among_measured()
     found = concentrations(outcome)
     top = top_genes(found, TOP_GENES)
     profiles = predicted_profiles(predictor, outcome.candidates, top, outcome.study)
@@ -102,7 +103,7 @@ def write_screen_report(
             f"{bench.wells} wells, query by query, and why each was picked"
         )
         shown = (
-            sections.distribution_section(outcome),
+            sections.distribution_section(everything),
             sections.list_section(outcome),
             sections.concentration_section(outcome, found),
             _enriched(outcome, collections, tested, hits, features),
@@ -114,7 +115,7 @@ def write_screen_report(
         title = name or run.absolute().name
         write_text(
             new / PAGE,
-            _render(title, sections.in_short(outcome, found), [own for own in shown if own is not None]),
+            _render(title, sections.in_short(everything, found), [own for own in shown if own is not None]),
         )
         names = sorted(path.name for path in new.iterdir())
     return names

@@ -42,6 +42,12 @@ def in_short(outcome: ScreenOutcome, found: dict[str, Concentration]) -> list[st
             f"The {own.listed:,} {end} predictions fall most on {names}; {half:,} of the {len(own.genes):,} "
             "genes fill half of their places."
         )
+    if (seen := outcome.measured_genes) is not None:
+        text.append(
+            f"The list has measured genes nearly alone, {len(seen):,} of the {len(candidates.pool):,}, since "
+            "a model dares less of genes that it never saw. So what stands out is counted and tested beside "
+            "these."
+        )
     return text
 
 
