@@ -31,7 +31,7 @@ def enrichment_section(
     stand_out = "that stand out (above)" if free > 1 else "listed"
     caption = (
         f"Sets of genes ({', '.join(collections)}) that a list of genes is rich in: Fisher's exact test, "
-        f"one-sided, beside the {len(outcome.candidates.pool):,} genes that the screen combined and not "
+        f"one-sided, beside the {len(outcome.candidates.pool):,} genes that could have been listed and not "
         "beside the genome, so that what these genes have in common anyway is not counted again. q is the "
         "share of false ones among all sets with a q as small (Benjamini and Hochberg, over all tests of a "
         f"table); shown are those of {SURE:g} or less, but for sets of whose genes one before has shown four "

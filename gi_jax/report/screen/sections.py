@@ -31,6 +31,12 @@ def in_short(outcome: ScreenOutcome, found: dict[str, Concentration]) -> list[st
         f"{predicted:,} {what} of {len(candidates.pool):,} genes were predicted; {len(outcome.score):,} are "
         "in the list."
     ]
+    if (seen := outcome.measured_genes) is not None:
+        text.append(
+            f"Nearly all genes of the list are among the {len(seen):,} of the {len(candidates.pool):,} that "
+            "were measured, as a model dares less of genes that it never saw. So what stands out is counted "
+            "and tested beside these alone."
+        )
     for end, own in found.items():
         if candidates.free < 2 or not own.listed:
             continue
@@ -41,12 +47,6 @@ def in_short(outcome: ScreenOutcome, found: dict[str, Concentration]) -> list[st
         text.append(
             f"The {own.listed:,} {end} predictions fall most on {names}; {half:,} of the {len(own.genes):,} "
             "genes fill half of their places."
-        )
-    if (seen := outcome.measured_genes) is not None:
-        text.append(
-            f"The list has measured genes nearly alone, {len(seen):,} of the {len(candidates.pool):,}, since "
-            "a model dares less of genes that it never saw. So what stands out is counted and tested beside "
-            "these."
         )
     return text
 
