@@ -243,6 +243,8 @@ def screen(
         ERRORS.print(
             f"stopped after {done:,} genotypes; the extremes of these are in {out}; --resume goes on"
         )
+        if page is not None:
+            ERRORS.print("the page is made when the screen comes to its end")
         raise exit_after(received[0] if received else signal.SIGINT)
     if part is None:
         ERRORS.print(f"{len(found.score):,} of {done:,} predictions in {out}")

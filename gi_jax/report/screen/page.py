@@ -88,14 +88,14 @@ def write_screen_report(
         "partners": {end: enrich(own, collections) for end, own in partners.items() if own},
         "groups": {"": enrich(groups, collections)} if groups else {},
     }
-    made = crosses(outcome, choose(outcome, bench.crosses))
+    made = crosses(everything, choose(everything, bench.crosses))
     features = predictor.bundle.config.cell_dataset.features
     with replacing_together(folder) as new:
         write_text(new / GENES, _genes_text(found, genes))
         write_text(new / ENRICHMENT, _enrichment_text(tested, genes))
         of_partners = [one for tests in tested["partners"].values() for one in tests]
-        plates = write_plates(new / PLATES, outcome, made, of_partners, bench.wells)
-        write_network(new, outcome, found, network)
+        plates = write_plates(new / PLATES, everything, made, of_partners, bench.wells)
+        write_network(new, everything, found, network)
         if profiles is not None:
             write_treeview(new, profiles, genes)
         bench_text = (
