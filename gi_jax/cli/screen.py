@@ -165,7 +165,7 @@ def screen(
     Every few seconds the screen writes down how far it is, in FILE.state. Ctrl-C or SIGTERM ends early with
     what has been found so far, and exit code 130 or 143; --resume goes on, after kill -9 too.
     """
-    from gi_jax.cli.screen_page import order_page, write_page
+    from gi_jax.cli.screen_page import check_countable, order_page, write_page
     from gi_jax.cli.screening import (
         Asked,
         check_one_source,
@@ -181,7 +181,6 @@ def screen(
     from gi_jax.experiment.bundle import CONFIG, load_bundle
     from gi_jax.predict.predictor import Predictor
     from gi_jax.predict.screen import Screen
-    from gi_jax.report.screen.candidates import check_candidates
     from gi_jax.runs.compilation_cache import use_compilation_cache
     from gi_jax.runs.measured import RunData
     from gi_jax.runs.screen_table import screen_table, write_table
@@ -225,7 +224,7 @@ def screen(
         all_to=every,
     )
     if page is not None:
-        check_candidates(work.wanted)
+        check_countable(work)
     if state is not None:
         work.keep_state(state, resume=resume)
     ERRORS.print(described(work))

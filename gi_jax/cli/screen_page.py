@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 from rich.console import Console
@@ -15,9 +15,10 @@ from gi_jax.data.gene_names import are_yeast_names
 from gi_jax.errors import GiJaxError
 from gi_jax.files import check_folder
 from gi_jax.predict.screen import Screen
-from gi_jax.report.screen import Bench, outcome_of, write_screen_report
-from gi_jax.report.screen.page import PAGE
 from gi_jax.runs.measured import RunData
+
+if TYPE_CHECKING:  # with Matplotlib, for which a screen without a page need not wait
+    from gi_jax.report.screen import Bench
 
 BUNDLED = "go_process"
 
@@ -59,6 +60,8 @@ def order_page(
         return None
     if shard:
         raise GiJaxError("a shard is a part of a screen and has no page; leave out --report or --shard")
+    from gi_jax.report.screen import Bench
+
     default = Bench()
     bench = Bench(wells or default.wells, default.crosses if crosses is None else crosses)
     check_folder(folder)
@@ -69,6 +72,13 @@ def order_page(
         if gene_sets:
             console.print(str(report), soft_wrap=True, markup=False)
     return PageOrder(folder, tuple(collections), bench)
+
+
+def check_countable(work: Screen) -> None:
+    """Raises a `GiJaxError` if the genotypes of a screen cannot be counted for a page."""
+    from gi_jax.report.screen.candidates import check_candidates
+
+    check_candidates(work.wanted)
 
 
 def write_page(
@@ -89,6 +99,9 @@ def write_page(
       data: what the run was trained on, where it can be read.
       unmeasured: measured genotypes were left out.
     """
+    from gi_jax.report.screen import outcome_of, write_screen_report
+    from gi_jax.report.screen.page import PAGE
+
     outcome = outcome_of(
         work,
         table,

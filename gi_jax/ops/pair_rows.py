@@ -17,6 +17,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from gi_jax.data.arrays import on_host
 from gi_jax.data.networks import CellGraph
 from gi_jax.ops.changed_rows import BatchChange, ChangedRows, NetworkChange, PairRows, SharedDeletions
 
@@ -161,7 +162,7 @@ class PairLister:
         counter[: len(pair)], counted[: len(pair)] = of_joint, True
         single_rows = np.full((room.union, 2), nowhere, np.int32)
         single_rows[len(single_keys) : len(keys)] = of_joint
-        shared = SharedDeletions(tile.genes[:d, 0].copy(), tile.single, joint, counter, counted)
+        shared = map(on_host, (tile.genes[:d, 0].copy(), tile.single, joint, counter, counted))
 
         networks, singles = [], []
         start, end = 0, sum(room.rows)
@@ -173,10 +174,10 @@ class PairLister:
         return BatchChange(
             tuple(networks),
             union,
-            tile.genes,
-            np.zeros((), bool),
-            shared,
-            PairRows(np.concatenate(singles), single_rows),
+            on_host(tile.genes),
+            on_host(np.zeros((), bool)),
+            SharedDeletions(*shared),
+            PairRows(on_host(np.concatenate(singles)), on_host(single_rows)),
         )
 
     def _of_network(
@@ -209,10 +210,10 @@ class PairLister:
         last = max(len(single_keys) + len(keys) - 1, 0)
         change = NetworkChange(
             _changed_rows(np.concatenate([single_keys, keys]), size, tile.genes, n),
-            _filled(source, num_entries, 0),
-            _filled(row, num_entries, last),
-            np.arange(num_entries) < len(source),
-            union_row,
+            on_host(_filled(source, num_entries, 0)),
+            on_host(_filled(row, num_entries, last)),
+            on_host(np.arange(num_entries) < len(source)),
+            on_host(union_row),
         )
         return change, of_singles
 
@@ -241,11 +242,12 @@ def _tile(rows: np.ndarray, columns: np.ndarray | None, room: int, batch_size: i
         number = np.arange(len(rows) * len(columns)).reshape(len(rows), len(columns))
         first, second = (part.ravel() for part in np.indices(number.shape))
     singles = np.sort(rows if columns is None else np.concatenate([rows, columns]))
+    one, other = np.searchsorted(singles, rows)[first], np.searchsorted(singles, others)[second]
+    single = np.full((batch_size, 2), room, np.int32)
+    single[: len(first)] = np.stack([np.minimum(one, other), np.maximum(one, other)], axis=1)
     genes = np.full((room + batch_size, 2), n, np.int32)
     genes[: len(singles), 0] = singles
-    genes[room : room + len(first)] = np.sort(np.stack([rows[first], others[second]], axis=1), axis=1)
-    single = np.full((batch_size, 2), room, np.int32)
-    single[: len(first)] = np.searchsorted(singles, genes[room : room + len(first)])
+    genes[room : room + len(first)] = singles[single[: len(first)]]
     return _Tile(rows, others, number, singles, genes, single)
 
 
@@ -267,10 +269,10 @@ def _changed_rows(keys: np.ndarray, size: int, genes: np.ndarray, n: int) -> Cha
     genotype, gene = keys // n, keys % n
     deleted = (genes[genotype] == gene[:, None]).any(axis=1)
     return ChangedRows(
-        _filled(gene, size, 0),
-        _filled(genotype, size, len(genes)),
-        np.arange(size) < len(keys),
-        np.concatenate([deleted, np.zeros(size - len(keys), bool)]),
+        on_host(_filled(gene, size, 0)),
+        on_host(_filled(genotype, size, len(genes))),
+        on_host(np.arange(size) < len(keys)),
+        on_host(np.concatenate([deleted, np.zeros(size - len(keys), bool)])),
     )
 
 

@@ -77,8 +77,9 @@ class NeuralScreen:
         if wanted.size == 2 and lists_pairs(config) and not isinstance(wanted, ListedGenotypes):
             # The wildtype, which every tile computes, weighs less in larger ones.
             tiles = list(wanted.tiles(2 * SIDE, n, by_rows))
-            if all(isinstance(tile, Tile) and not len(tile.fixed) and _has_pairs(tile, n) for tile in tiles):
-                return self._plan_pairs(tiles)
+            of_pairs = [tile for tile in tiles if isinstance(tile, Tile) and _has_pairs(tile, n)]
+            if len(of_pairs) == len(tiles):
+                return self._plan_pairs(of_pairs)
         planned, most = [], {}
         for tile in wanted.tiles(side, n, by_rows):
             for part, counts in _small_enough(tile, needs, COMPUTED // self.num_members):
@@ -148,8 +149,8 @@ class Placed:
 
 
 def _has_pairs(tile: Tile, num_genes: int) -> bool:
-    """Whether no column is the padding gene."""
-    return tile.columns is None or bool((tile.columns < num_genes).all())
+    """Whether two genes of every genotype are in rows and columns, and there are no others."""
+    return not len(tile.fixed) and (tile.columns is None or bool((tile.columns < num_genes).all()))
 
 
 def _power_of_4(size: int) -> int:
