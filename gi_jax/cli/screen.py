@@ -195,7 +195,7 @@ def screen(
     if bundle.graph is None:
         check_files(bundle.config, run / CONFIG, measured=False)
     use_compilation_cache(bundle.config)
-    page = order_page(report, bundle.genes, gene_sets, wells, crosses, ERRORS, shard=part is not None)
+    page = order_page(report, run, bundle.genes, gene_sets, wells, crosses, ERRORS, shard=part is not None)
     met = conditions(where or (), essential)
     asked = Asked(genes, None, including, pairs, queries, arrays, met, gene_table or ())
     check_one_source(asked, measured_genes, size)

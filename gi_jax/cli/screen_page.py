@@ -33,6 +33,7 @@ class PageOrder(NamedTuple):
 
 def order_page(
     folder: Path | None,
+    run: Path,
     genes: GeneList,
     gene_sets: Sequence[str] | None,
     wells: int | None,
@@ -41,7 +42,7 @@ def order_page(
     *,
     shard: bool,
 ) -> PageOrder | None:
-    """Reads the gene sets and tries the folder; None if no page is asked for.
+    """Reads the gene sets and tries the folders; None if no page is asked for.
 
     Args:
       gene_sets: names and files, see `load_gene_collection`; the bundled biological processes if none is
@@ -51,7 +52,7 @@ def order_page(
 
     Raises:
       GiJaxError: a page of a shard, an option of a page that is not asked for, a wrong file of gene sets, a
-        folder that cannot be written to, or plates of other wells.
+        folder that cannot be written to, plates of other wells, or a damaged record of test genotypes.
     """
     asked = {"--gene-sets": gene_sets, "--wells": wells, "--crosses": crosses}
     if folder is None:
@@ -61,10 +62,13 @@ def order_page(
     if shard:
         raise GiJaxError("a shard is a part of a screen and has no page; leave out --report or --shard")
     from gi_jax.report.screen import Bench
+    from gi_jax.report.screen.record import read_spread, read_tests
 
     default = Bench()
     bench = Bench(wells or default.wells, default.crosses if crosses is None else crosses)
     check_folder(folder)
+    read_tests(run)  # a damaged record is told of now
+    read_spread(run)
     collections = []
     for source in gene_sets or ((BUNDLED,) if are_yeast_names(genes.ids) else ()):
         collection, report = load_gene_collection(genes, source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,6 +74,19 @@ def test_a_mistake_is_told_before_the_work(
     assert message in err
     assert [path.name for path in tmp_path.iterdir()] == ["file.txt"]
     assert (tmp_path / "file.txt").read_text() == "mine"
+
+
+def test_a_damaged_record_of_test_genotypes_is_told_before_the_work(
+    run: Path, tmp_path: Path, gi_jax
+) -> None:
+    damaged = tmp_path / "run"
+    shutil.copytree(run, damaged)
+    record = damaged / "predictions.tsv"
+    record.write_text(record.read_text().replace("\t0.", "\tO.", 1))
+    code, _, err = gi_jax("screen", damaged, "--out", tmp_path / "s.tsv", "--report", tmp_path / "page")
+    assert code == 2
+    assert f"{record}: the column" in err and "holds something else than numbers" in err
+    assert not (tmp_path / "s.tsv").exists()
 
 
 def test_a_screen_that_is_interrupted_has_no_page(
