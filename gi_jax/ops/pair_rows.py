@@ -20,6 +20,7 @@ import numpy as np
 from gi_jax.data.arrays import on_host
 from gi_jax.data.networks import CellGraph
 from gi_jax.ops.changed_rows import BatchChange, ChangedRows, NetworkChange, PairRows, SharedDeletions
+from gi_jax.ops.gene_changes import ChangesOfGenes, GeneChanges, gene_changes
 
 
 class PairCounts(NamedTuple):
@@ -45,33 +46,6 @@ class PairCounts(NamedTuple):
         return jax.tree.map(lambda count: max(64, -(-count // 64) * 64), self)
 
 
-class _Table(NamedTuple):
-    """What deleting each gene changes: a run of entries for every gene p, `start[p]` to `start[p + 1]`."""
-
-    start: np.ndarray  # [N + 1]
-    row: np.ndarray  # [E] gene whose row changes, increasing within a run
-    lost: np.ndarray  # [E] how many messages it loses
-
-    def of(self, genes: np.ndarray) -> _Entries:
-        """The entries of some genes, one after the other."""
-        count = self.start[genes + 1] - self.start[genes]
-        owner = np.repeat(np.arange(len(genes)), count)
-        at = np.arange(len(owner)) + np.repeat(self.start[genes] - (np.cumsum(count) - count), count)
-        return _Entries(owner, self.row[at], self.lost[at])
-
-
-class _Entries(NamedTuple):
-    """Rows that some genes change."""
-
-    owner: np.ndarray  # position among these genes
-    row: np.ndarray
-    lost: np.ndarray
-
-    def sums(self, num_genes: int) -> tuple[np.ndarray, np.ndarray]:
-        """How many of the genes change each row, and how many messages it loses to them: `[N]` each."""
-        return np.bincount(self.row, minlength=num_genes), np.bincount(self.row, self.lost, num_genes)
-
-
 class _Tile(NamedTuple):
     """A tile of pairs, and the numbers of its genotypes: D single deletions, then its pairs."""
 
@@ -94,9 +68,9 @@ class PairLister:
         n = self.num_genes = graph.num_genes
         own = np.arange(n)
         edges = [(np.asarray(a.senders_t), np.asarray(a.receivers_t)) for a in graph.networks]
-        self._networks = [_table(n, own, *both) for both in edges]
+        self._networks = [gene_changes(n, own, *both) for both in edges]
         everything = [np.concatenate(ends) for ends in zip(*edges, strict=True)] if edges else [own[:0]] * 2
-        self._union = _table(n, own, *everything)
+        self._union = gene_changes(n, own, *everything)
         self._sums = lru_cache(maxsize=128)(self._sums_of)
 
     def counts(self, rows: np.ndarray, columns: np.ndarray | None) -> PairCounts:
@@ -181,7 +155,7 @@ class PairLister:
         )
 
     def _of_network(
-        self, table: _Table, tile: _Tile, room: tuple[int, int], union: np.ndarray, place: np.ndarray
+        self, table: GeneChanges, tile: _Tile, room: tuple[int, int], union: np.ndarray, place: np.ndarray
     ) -> tuple[NetworkChange, np.ndarray]:
         """The rows of one network, and for each of them those of its single deletions, R_g for none."""
         n, (size, num_entries) = self.num_genes, room
@@ -223,15 +197,6 @@ def _products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.einsum("gn,gn->g", a, b)
 
 
-def _table(num_genes: int, own: np.ndarray, senders: np.ndarray, receivers: np.ndarray) -> _Table:
-    """Every gene's own row, which loses nothing, and the receivers of its edges, each once."""
-    keys = np.concatenate([own * (num_genes + 1), senders.astype(np.int64) * num_genes + receivers])
-    keys, place = np.unique(keys, return_inverse=True)
-    lost = np.bincount(place[len(own) :], minlength=len(keys))
-    start = np.searchsorted(keys, np.arange(num_genes + 1) * num_genes)
-    return _Table(start, keys % num_genes, lost)
-
-
 def _tile(rows: np.ndarray, columns: np.ndarray | None, room: int, batch_size: int, n: int) -> _Tile:
     others = rows if columns is None else columns
     if columns is None:
@@ -251,7 +216,7 @@ def _tile(rows: np.ndarray, columns: np.ndarray | None, room: int, batch_size: i
     return _Tile(rows, others, number, singles, genes, single)
 
 
-def _meeting(some: _Entries, others: _Entries, tile: _Tile, n: int) -> np.ndarray:
+def _meeting(some: ChangesOfGenes, others: ChangesOfGenes, tile: _Tile, n: int) -> np.ndarray:
     """Increasing keys `genotype * N + gene` of the rows that both deletions of a pair change."""
     order = np.argsort(others.row, kind="stable")
     columns, count = others.owner[order], np.bincount(others.row, minlength=n)
