@@ -79,21 +79,22 @@ def test_screen_writes_the_extremes_beside_what_was_measured(
     assert "435 genotypes of 2 genes to predict" in err
     assert f"80 of 435 predictions in {target}" in err
     header, *rows = [line.split("\t") for line in target.read_text().splitlines()]
-    assert header == ["genes", "prediction", "measured", "names"]
+    columns = ("rank", "genes", "prediction", "names", "measured", "training_genotypes")
+    assert tuple(header[:6]) == columns
     assert len(rows) == 80
-    scores = [float(row[1]) for row in rows]
+    scores = [float(row[2]) for row in rows]
     assert scores == sorted(scores)
     measured = dict(line.split("\t") for line in (small_world / "scores.tsv").read_text().splitlines()[1:])
     measured = {frozenset(genes.split(",")): float(score) for genes, score in measured.items()}
-    for genes, _, score, _ in rows:
+    for _, genes, _, _, score, *_ in rows:
         assert measured.get(frozenset(genes.split(","))) == (float(score) if score else None)
-    code, out, _ = gi_jax("predict", trained, rows[0][0])
+    code, out, _ = gi_jax("predict", trained, rows[0][1])
     assert float(out.split()[-2]) == pytest.approx(scores[0], rel=1e-4)
 
     (tmp_path / "some.txt").write_text("G01\nG02\nN03\n")
     code, _, _ = gi_jax(*arguments, "--genes", tmp_path / "some.txt", "--size", 3, "--including", "G09")
     assert code == 0
-    found = {line.split("\t")[0] for line in target.read_text().splitlines()[1:]}
+    found = {line.split("\t")[1] for line in target.read_text().splitlines()[1:]}
     assert found == {"G01,G02,G09", "G01,G03,G09", "G02,G03,G09"}
 
 

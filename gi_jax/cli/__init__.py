@@ -22,6 +22,7 @@ from gi_jax.cli.inspect import inspect
 from gi_jax.cli.package import package
 from gi_jax.cli.predict import predict
 from gi_jax.cli.screen import screen
+from gi_jax.cli.screen_merge import screen_merge
 from gi_jax.cli.serve import serve
 from gi_jax.cli.setting import CONSOLE, ERRORS, show_messages
 from gi_jax.cli.study import study
@@ -45,6 +46,7 @@ for command in (
     predict,
     explain,
     screen,
+    screen_merge,
     serve,
     package,
     export,

@@ -10,7 +10,7 @@ import typer
 
 from gi_jax.cli.setting import ERRORS, exit_after
 from gi_jax.errors import GiJaxError
-from gi_jax.files import check_writable, write_text
+from gi_jax.files import check_writable
 from gi_jax.options import any_number, check_devices, path, whole_number
 
 
@@ -23,13 +23,54 @@ def screen(
             help="Genes to combine, one a line; all of the model by default.", metavar="FILE", parser=path
         ),
     ] = None,
+    pairs: Annotated[
+        Path | None,
+        typer.Option(
+            help="Predict these genotypes only: a table with a column `genes`.", metavar="FILE", parser=path
+        ),
+    ] = None,
+    queries: Annotated[
+        Path | None,
+        typer.Option(
+            help="Cross these query strains, one a line, one gene or more each, to --arrays.",
+            metavar="FILE",
+            parser=path,
+        ),
+    ] = None,
+    arrays: Annotated[
+        Path | None,
+        typer.Option(help="Genes to cross the --queries to, one a line.", metavar="FILE", parser=path),
+    ] = None,
+    essential: Annotated[
+        bool | None,
+        typer.Option(
+            "--essential/--nonessential",
+            help="Combine only genes that no deletion strain can lack, or only others.",
+        ),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Combine only genes that the gene table says this of: status=Verified, description~kinase.",
+            metavar="CONDITION",
+            parser=str,
+        ),
+    ] = None,
+    gene_table: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Further columns for --where: a table with a column `gene`.", metavar="FILE", parser=path
+        ),
+    ] = None,
     measured_genes: Annotated[
         bool, typer.Option("--measured-genes", help="Combine only genes that the run's data delete.")
     ] = False,
     size: Annotated[
-        int,
-        typer.Option(help="Deleted genes per genotype.", metavar="INTEGER", parser=whole_number(None)),
-    ] = 2,
+        int | None,
+        typer.Option(
+            help="Deleted genes per genotype, 2 by default.", metavar="INTEGER", parser=whole_number(None)
+        ),
+    ] = None,
     including: Annotated[
         str,
         typer.Option(help="Genes that every genotype has, as YAL001C,YBL002W.", metavar="GENES", parser=str),
@@ -43,7 +84,7 @@ def screen(
         ),
     ] = 1000,
     measured: Annotated[
-        bool, typer.Option("--measured", help="Add what the run's data measured of these genotypes.")
+        bool, typer.Option("--measured", help="Insist on what the run's data measured of these genotypes.")
     ] = False,
     unmeasured: Annotated[
         bool, typer.Option("--unmeasured", help="Leave out what the run's data measured.")
@@ -60,6 +101,23 @@ def screen(
             help="On whose scale, for a model with one scale per study.", metavar="NAME", parser=str
         ),
     ] = None,
+    every: Annotated[
+        Path | None,
+        typer.Option(
+            "--all", help="Write all predictions too, as Parquet files.", metavar="FOLDER", parser=path
+        ),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a screen that was ended, killed included.")
+    ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            help="Do one of several parts, such as 2/8, which `screen-merge` puts together.",
+            metavar="I/N",
+            parser=str,
+        ),
+    ] = None,
     precision: Annotated[
         str, typer.Option(help="32, or bf16: faster, to about three digits.", metavar="KIND")
     ] = "32",
@@ -69,70 +127,86 @@ def screen(
     Of genes that no training genotype deletes a model knows their networks alone, and predicts them far
     less well: --measured-genes leaves them out.
 
-    The result is a table with the columns `genes`, `prediction` and `names`, lowest first; for a model with
-    standard deviations also `prediction_std`, `low` and `high`, as `predict` has them; with --measured
-    `measured`, the mean of the measured scores, empty where there is none. With --unmeasured, --below and
-    --above the list holds such genotypes only; with both ends, those beyond either. Ctrl-C or SIGTERM ends
-    early with what has been found so far, and exit code 130 or 143.
-    """
-    import numpy as np
+    The result is a table, lowest scores first, as text with tabs or, for a name that ends in .parquet, as
+    Parquet; docs/screens.md lists its columns. With --unmeasured, --below and --above it holds such genotypes
+    only; with both ends, those beyond either. --essential, --where and their like choose among the genes to
+    combine, the array genes, or the genotypes of --pairs.
 
-    from gi_jax.cli.score_table import score_table
-    from gi_jax.cli.screening import gene_set, measured_scores, run_shown, sigterm_as_interrupt
+    Every few seconds the screen writes down how far it is, in FILE.state. Ctrl-C or SIGTERM ends early with
+    what has been found so far, and exit code 130 or 143; --resume goes on, after kill -9 too.
+    """
+    from gi_jax.cli.screening import (
+        Asked,
+        check_one_source,
+        conditions,
+        described,
+        genotypes_asked_for,
+        run_shown,
+        shard_of,
+        sigterm_as_interrupt,
+        state_file,
+    )
     from gi_jax.config.paths import check_files
-    from gi_jax.data.gene_list import load_gene_list
     from gi_jax.experiment.bundle import CONFIG, load_bundle
-    from gi_jax.experiment.experiment import load_measured
     from gi_jax.predict.predictor import Predictor
     from gi_jax.predict.screen import Screen
     from gi_jax.runs.compilation_cache import use_compilation_cache
-    from gi_jax.runs.resume import check_same_scores
+    from gi_jax.runs.measured import RunData
+    from gi_jax.runs.screen_table import screen_table, write_table
 
-    check_writable(out)  # before hours of work
+    part = None if shard is None else shard_of(shard)
+    state = state_file(out, part)
+    for file in (out, state):
+        if file is not None:
+            check_writable(file)  # before hours of work
     check_devices()
     bundle = load_bundle(run)
     if bundle.graph is None:
         check_files(bundle.config, run / CONFIG, measured=False)
     use_compilation_cache(bundle.config)
-    if genes is not None and measured_genes:
-        raise GiJaxError("--genes and --measured-genes both say which genes to combine; give one of the two")
-    names, known, table = None if genes is None else load_gene_list(genes).ids, {}, None
-    if measured or measured_genes or unmeasured:
-        check_files(bundle.config, run / CONFIG)
-        table, _, _ = load_measured(bundle.config, bundle.genes)
-        check_same_scores(run, table)
-        if measured:
-            own = study in table.studies
-            shown = table.take(table.study == table.studies.index(study)) if own else table
-            known = measured_scores(shown)
-        if measured_genes:
-            names = bundle.genes.names(np.unique(table.genes))
-    fixed = bundle.genes.split(including) if including.strip(" ,") else []
-    for note in bundle.genes.notes((*fixed, *(names or ()))):
-        ERRORS.print(f"note: {note}")
+    met = conditions(where or (), essential)
+    asked = Asked(genes, None, including, pairs, queries, arrays, met, gene_table or ())
+    check_one_source(asked, measured_genes, size)
+    data = None
+    try:
+        data = RunData(run, bundle)
+    except GiJaxError as error:
+        if measured or measured_genes or unmeasured:
+            raise
+        ERRORS.print(f"note: the result will lack what was measured and what depends on it: {error}")
+    if measured_genes and data is not None:
+        asked = asked._replace(measured=data.genes)
+    genotypes = genotypes_asked_for(asked, bundle.genes, size, ERRORS)
     predictor = Predictor(bundle, precision=precision)
     for note in predictor.notes:
         ERRORS.print(note)
     work = Screen(
         predictor,
-        names,
-        size=size,
-        including=fixed,
+        **genotypes,
         top=top,
         study=study,
-        leave_out=table if unmeasured else None,
+        leave_out=data.table if unmeasured and data is not None else None,
         below=below,
         above=above,
+        shard=part or (1, 1),
+        all_to=every,
     )
-    ERRORS.print(f"{work.num_genotypes:,} genotypes of {size} genes to predict")
+    if state is not None:
+        work.keep_state(state, resume=resume)
+    ERRORS.print(described(work))
     with sigterm_as_interrupt() as received:
         done = run_shown(work, ERRORS)
     found = work.found()
-    more = {}
-    if measured:
-        more["measured"] = [known.get(gene_set(genotype, len(bundle.genes))) for genotype in found.genes]
-    write_text(out, score_table(bundle.genes, found.genes, found.score, found.std, bundle.confidence, more))
+    if part is not None:
+        ERRORS.print(f"{done:,} predictions of shard {shard} in {state}")
+    else:
+        write_table(screen_table(predictor, found, data, study=study), out)
     if done < work.num_genotypes:
-        ERRORS.print(f"stopped after {done:,} genotypes; the extremes of these are in {out}")
+        ERRORS.print(
+            f"stopped after {done:,} genotypes; the extremes of these are in {out}; --resume goes on"
+        )
         raise exit_after(received[0] if received else signal.SIGINT)
-    ERRORS.print(f"{len(found.score):,} of {done:,} predictions in {out}")
+    if part is None:
+        ERRORS.print(f"{len(found.score):,} of {done:,} predictions in {out}")
+        if state is not None:
+            state.unlink(missing_ok=True)

@@ -6,7 +6,7 @@ Nothing outside `gi_jax.models` and `gi_jax.training` asks which kind a model is
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple, Protocol
 
@@ -17,6 +17,9 @@ from gi_jax.data.formats.feature_files import GeneFeatures
 from gi_jax.data.gene_list import GeneList
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.data.networks import CellGraph
+from gi_jax.models.wanted import Wanted
+
+Device = Any  # jax.Device, which type checkers do not take for a type
 
 
 class Cell(NamedTuple):
@@ -68,6 +71,13 @@ class StartedTile(NamedTuple):
 
     genes: np.ndarray  # [M, S] int32, gene ids, then N
     result: Callable[[], Prediction]  # waits for it
+
+
+class Planned(NamedTuple):
+    """A tile of a screen that may be started, on a device or on the one that JAX takes by itself."""
+
+    size: int  # genotypes
+    start: Callable[[Device | None], StartedTile]
 
 
 class FittedModel(Protocol):
@@ -133,15 +143,11 @@ class FittedModel(Protocol):
         """How many numbers were fitted, by component, of one member; `total` last."""
         ...
 
-    def screen(self, pool: np.ndarray, free: int, fixed: np.ndarray) -> Iterator[StartedTile]:
-        """Predicts every genotype of the fixed genes and `free` others of the pool, once, in tiles.
+    def screen(self, wanted: Wanted) -> Iterable[Planned]:
+        """Every genotype of a screen, once, in tiles.
 
-        The tiles are planned at once; each is started when it is asked for.
-
-        Args:
-          pool: distinct gene ids, none of them fixed.
-          free: 1 or more.
-          fixed: gene ids that every genotype has.
+        They are planned at once and each is started by itself, in any order, with the same result to the
+        bit; going through them again gives the same ones.
         """
         ...
 

@@ -30,9 +30,16 @@ class Tile(NamedTuple):
         if self.columns is None:
             first, second = (self.rows[i] for i in np.triu_indices(len(self.rows), 1))
         else:
-            first, second = (part.reshape(-1) for part in np.meshgrid(self.rows, self.columns, indexing="ij"))
-        fixed = np.broadcast_to(self.fixed, (len(first), len(self.fixed)))
-        return np.sort(np.column_stack([fixed, first, second]).astype(np.int32), axis=1)
+            first = np.repeat(self.rows, len(self.columns))
+            second = np.tile(self.columns, len(self.rows))
+        genes = np.empty((len(first), len(self.fixed) + 2), np.int32)
+        if not len(self.fixed):
+            np.minimum(first, second, out=genes[:, 0], casting="unsafe")
+            np.maximum(first, second, out=genes[:, 1], casting="unsafe")
+            return genes
+        genes[:, :-2], genes[:, -2], genes[:, -1] = self.fixed, first, second
+        genes.sort(axis=1)
+        return genes
 
     def parts(self) -> tuple[Tile, ...]:
         """The same genotypes in smaller tiles; itself if it has one only."""
@@ -47,25 +54,45 @@ class Tile(NamedTuple):
         return tuple(Tile(self.fixed, rows, self.columns) for rows in halves if len(rows))
 
 
-def tiles(pool: np.ndarray, free: int, fixed: np.ndarray, side: int, num_genes: int) -> Iterator[Tile]:
-    """Every genotype of the fixed genes and `free` others of the pool, once, in tiles of side² at most.
+class Listed(NamedTuple):
+    """Genotypes one by one, with what `Tile` has."""
 
-    Args:
-      pool: distinct gene ids, none of them fixed.
-      free: 1 or more.
-      num_genes: N, the padding id.
-    """
-    if free == 1:
-        nobody = np.array([num_genes])
-        starts = range(0, len(pool), side * side)
-        yield from (Tile(fixed, pool[i : i + side * side], nobody) for i in starts)
-        return
-    for chosen in itertools.combinations(range(len(pool)), free - 2):
-        held = np.concatenate([fixed, pool[list(chosen)]])
-        start = chosen[-1] + 1 if chosen else 0
-        # The same blocks for all of them, but for the first.
-        edges = [start, *range((start // side + 1) * side, len(pool), side), len(pool)]
-        blocks = [pool[low:high] for low, high in itertools.pairwise(edges)]
-        for i, rows in enumerate(blocks):
-            own = [Tile(held, rows, None)] if len(rows) > 1 else []
-            yield from (*own, *(Tile(held, rows, columns) for columns in blocks[i + 1 :]))
+    genes: np.ndarray  # [M, S] int32, increasing gene ids, then N
+
+    @property
+    def size(self) -> int:
+        """How many genotypes it has."""
+        return len(self.genes)
+
+    def genotypes(self) -> np.ndarray:
+        """`[size, S]` int32."""
+        return self.genes
+
+    def parts(self) -> tuple[Listed, ...]:
+        """Both halves; itself if it has one genotype only."""
+        half = len(self.genes) // 2
+        return tuple(Listed(genes) for genes in (self.genes[:half], self.genes[half:]) if len(genes))
+
+
+def rectangle(fixed: np.ndarray, rows: np.ndarray, columns: np.ndarray, side: int) -> Iterator[Tile]:
+    """Every row with every column, which have no gene in common, in tiles of side² at most."""
+    for i in range(0, len(rows), side):
+        for j in range(0, len(columns), side):
+            yield Tile(fixed, rows[i : i + side], columns[j : j + side])
+
+
+def triangle(fixed: np.ndarray, pool: np.ndarray, side: int, start: int = 0) -> Iterator[Tile]:
+    """Every pair of the pool from position `start` on, in tiles of side² at most."""
+    # The same blocks for every start, but for the first.
+    edges = [start, *range((start // side + 1) * side, len(pool), side), len(pool)]
+    blocks = [pool[low:high] for low, high in itertools.pairwise(edges)]
+    for i, rows in enumerate(blocks):
+        own = [Tile(fixed, rows, None)] if len(rows) > 1 else []
+        yield from (*own, *(Tile(fixed, rows, columns) for columns in blocks[i + 1 :]))
+
+
+def line(fixed: np.ndarray, pool: np.ndarray, side: int, num_genes: int) -> Iterator[Tile]:
+    """Every gene of the pool by itself, in tiles of side² at most; N is the padding id."""
+    nobody = np.array([num_genes])
+    starts = range(0, len(pool), side * side)
+    yield from (Tile(fixed, pool[i : i + side * side], nobody) for i in starts)

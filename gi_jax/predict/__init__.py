@@ -2,5 +2,6 @@
 
 from gi_jax.predict.predictor import Predictor, load_model
 from gi_jax.predict.screen import Screen
+from gi_jax.predict.screening.merge import MergedScreen
 
-__all__ = ["Predictor", "Screen", "load_model"]
+__all__ = ["MergedScreen", "Predictor", "Screen", "load_model"]

@@ -3,33 +3,33 @@
 from __future__ import annotations
 
 import itertools
-import math
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from pathlib import Path
 
 import jax
 import numpy as np
 
-from gi_jax.data.gene_list import GeneList
 from gi_jax.data.genotype_table import GenotypeTable, row_keys
 from gi_jax.errors import GiJaxError
-from gi_jax.models.model import StartedTile
+from gi_jax.models.model import Device, StartedTile
 from gi_jax.predict.predictor import Predictor
+from gi_jax.predict.screening.division import Division, Piece, Shard
+from gi_jax.predict.screening.extremes import Extremes, Found, joined
+from gi_jax.predict.screening.histogram import ScoreHistogram
+from gi_jax.predict.screening.identity import identity
+from gi_jax.predict.screening.parts import PartFiles
+from gi_jax.predict.screening.request import Genes, combinations, crosses, keys_of, listed
+from gi_jax.predict.screening.state import Progress, check_same, read_progress, write_progress
+from gi_jax.predict.screening.trial import estimated_seconds
 
-MAX_GENOTYPES = 10**9  # genotypes of a screen: half a day at the rates of a small model
-
-
-class Found(NamedTuple):
-    """Genotypes with their predicted scores, in the units of the training scores, lowest first."""
-
-    genes: np.ndarray  # [R, S] int32, gene ids, then N
-    score: np.ndarray  # [R] float64, an ensemble's mean
-    std: np.ndarray | None  # [R] float64, over the members of an ensemble or the model's own
+__all__ = ["Found", "Screen"]
+SAVE_EVERY = 5.0  # seconds of work that a killed screen may have to do again
 
 
 class Screen:
-    """Predicts every genotype of `size` genes that can be made of some genes.
+    """Predicts every genotype of `size` genes that can be made of some genes, or other ones that are named.
 
     Genotypes are taken in tiles, rows of genes by columns of genes. Nothing is kept but the extremes.
 
@@ -39,155 +39,198 @@ class Screen:
         if not given.
       size: genes per genotype.
       including: genes that every genotype has, such as the deletions of a query strain; in either form.
+      genotypes: the genotypes to predict, in place of combinations; of any sizes.
+      queries, arrays: query strains, of one gene or more each and of as many, each to be crossed to every
+        array gene, in place of combinations.
       top: how many of the lowest and how many of the highest scores to keep.
       study: on whose scale to predict, for a model trained with one scale per study.
       leave_out: genotypes that are not to be among the extremes, such as those that were measured.
       below, above: keep scores up to `below` or from `above` only, in the units of the training scores.
+      shard: `(i, n)`: do the i-th of n parts of the genotypes, which `gi_jax.predict.MergedScreen`
+        puts together.
+      all_to: a folder for all predictions as Parquet files, see `gi_jax.predict.screening.parts`.
+      devices: which to work on; all of this machine by default.
 
     Raises:
-      GiJaxError: an unknown or repeated gene, too few genes for a genotype, or no or an unknown study
-        where one is needed.
+      GiJaxError: an unknown or repeated gene, too few genes for a genotype, no or an unknown study where one
+        is needed, or a folder that holds something else.
     """
 
     def __init__(
         self,
         predictor: Predictor,
-        genes: str | Sequence[str] | None = None,
+        genes: Genes | None = None,
         *,
         size: int = 2,
-        including: str | Sequence[str] = (),
+        including: Genes = (),
+        genotypes: GenotypeTable | None = None,
+        queries: Sequence[Genes] | None = None,
+        arrays: Genes | None = None,
         top: int = 1000,
         study: str | None = None,
         leave_out: GenotypeTable | None = None,
         below: float | None = None,
         above: float | None = None,
+        shard: tuple[int, int] = (1, 1),
+        all_to: str | Path | None = None,
+        devices: Sequence[Device] | None = None,
     ) -> None:
-        self.predictor, self.top = predictor, top
-        self.below, self.above = below, above
-        self._left_out = None if leave_out is None else _keys_of(leave_out, size)
-        self.study = predictor.bundle.transform.study_codes((study or "query",))
-        names = predictor.bundle.genes
-        wanted, shared = _names(names, genes), _names(names, including) or ()
-        fixed = _distinct([names.index(name) for name in shared], shared)
-        chosen = range(len(names)) if wanted is None else _distinct([names.index(g) for g in wanted], wanted)
-        pool = np.setdiff1d(np.array(chosen, np.int64), fixed)
-        free = size - len(fixed)
-        if free < 1 or len(pool) < free:
-            raise GiJaxError(
-                f"a genotype of {size} genes cannot be made of {len(fixed)} that all of them have and some "
-                f"of {len(pool):,} others; expected more genes than the fixed ones, and enough others"
-            )
         if top < 1:
             raise GiJaxError(f"found {top} extremes to keep, expected one or more")
-        self.num_genotypes = math.comb(len(pool), free)
-        if self.num_genotypes > MAX_GENOTYPES:
-            raise GiJaxError(
-                f"{len(pool):,} genes make {self.num_genotypes:,} genotypes of {size}, expected at most "
-                f"{MAX_GENOTYPES:,} in a screen; name fewer genes, or more that every genotype has"
-            )
+        self.predictor, self.top = predictor, top
+        self.below, self.above = below, above
+        self.study = predictor.bundle.transform.study_codes((study or "query",))
+        known = predictor.bundle.genes
+        if genotypes is not None:
+            self.wanted = listed(genotypes)
+        elif queries is not None:
+            self.wanted = crosses(known, queries, () if arrays is None else arrays)
+        else:
+            self.wanted = combinations(known, genes, size, including)
+        self._left_out = None if leave_out is None else keys_of(leave_out, self.wanted.size)
         fitted = predictor.fitted.of_study(int(self.study[0]))
-        self._tiles = fitted.screen(pool, free, np.array(fixed, np.int64))
-        self._extremes = _Extremes(top)
+        tiles = fitted.screen(self.wanted)
+        self._division = Division(tiles, self.wanted.num_genotypes, Shard(*shard))
+        self.num_genotypes = self._division.num_genotypes
+        asked = {
+            "top": top,
+            "below": below,
+            "above": above,
+            "study": int(self.study[0]),
+            "every genotype written": all_to is not None,
+            "number of tiles": self._division.tiles_of_all,
+        }
+        self.identity = identity(predictor, self.wanted, self._left_out, asked)
+        self._parts = None if all_to is None else PartFiles(Path(all_to), known, self.identity)
+        self._devices: Sequence[Device | None] = jax.local_devices() if devices is None else devices
+        if len(self._devices) == 1 and devices is None:
+            self._devices = (None,)
+        self._start_anew()
+
+    def _start_anew(self) -> None:
+        self._extremes, self._histogram = Extremes(self.top, self.wanted.size), ScoreHistogram()
+        self._unwritten: list[Found] = []  # of the block in work
+        self._tiles_done = self._genotypes_done = 0
+        self._state: Path | None = None
+        self._saved = 0.0
+
+    @property
+    def num_done(self) -> int:
+        """How many genotypes are predicted."""
+        return self._genotypes_done
+
+    def keep_state(self, path: str | Path, *, resume: bool = False) -> None:
+        """Has the screen write down every few seconds how far it is, so that it may be ended at any time.
+
+        Args:
+          path: the file. It stays when the screen is done.
+          resume: go on from what the file says; from the beginning if there is none.
+
+        Raises:
+          GiJaxError: the file is damaged or of another screen, or is there without `resume`.
+        """
+        path = Path(path)
+        if path.exists() and not resume:
+            raise GiJaxError(
+                f"{path}: is the state of a screen that was begun; go on with --resume, or remove the file"
+            )
+        if path.exists():
+            before = read_progress(path)
+            check_same(path, before.identity, self.identity)
+            now = self._division.shard
+            check_same(path, {"shard": str(Shard(*before.shard))}, {"shard": str(now)})
+            self._extremes.add(before.found)
+            self._histogram.merge(before.histogram)
+            self._tiles_done, self._genotypes_done = before.tiles, before.genotypes
+            if self._parts is not None:
+                done = itertools.islice(self._division, self._tiles_done)
+                self._parts.check([piece.block for piece in done if piece.ends_block])
+                self._unwritten = [before.unwritten] if len(before.unwritten.score) else []
+        self._state, self._saved = path, time.monotonic()
+
+    def seconds(self) -> float:
+        """About how long the rest takes, by a trial of a few tiles from all over the screen."""
+        share = 1 - self._genotypes_done / max(self.num_genotypes, 1)
+        return share * estimated_seconds(self._division, self._finished, self._devices)
 
     def run(self) -> Iterator[int]:
         """Predicts; yields, again and again, how many genotypes are done."""
-        started, done = self._tiles, 0
-        waiting = deque(itertools.islice(started, 1))
-        while waiting:  # the device computes one tile while the host looks at the one before
+        pieces = itertools.islice(self._division, self._tiles_done, None)
+        turns = itertools.cycle(self._devices)
+        started = ((piece, piece.tile.start(next(turns))) for piece in pieces)
+        ahead = len(self._devices)
+        waiting = deque(itertools.islice(started, ahead))
+        while waiting:  # the devices compute tiles while the host looks at the one before
             waiting.extend(itertools.islice(started, 1))
-            done += self._finish(waiting.popleft())
-            yield done
+            piece, tile = waiting.popleft()
+            self._take(piece, self._finished(tile))
+            if self._state is not None and time.monotonic() - self._saved > SAVE_EVERY:
+                self._save()
+            yield self._genotypes_done
+        if self._state is not None:
+            self._save()
 
     def found(self) -> Found:
         """The extremes of what has been predicted so far."""
         return self._extremes.found()
 
-    def _finish(self, tile: StartedTile) -> int:
-        genes = tile.genes
+    def histogram(self) -> tuple[np.ndarray, np.ndarray]:
+        """How many of all predictions so far, kept or not, lie in each of B bins.
+
+        Returns:
+          Edges `[B + 1]` float64, in the units of the training scores, and counts `[B]` int64; a bin holds
+          its lower edge. The bins are fine, at least a thousand to the score farthest from 0.
+        """
+        return self._histogram.bins()
+
+    def _save(self) -> None:
+        assert self._state is not None, "there is a file to save to"
+        progress = Progress(
+            identity=self.identity,
+            shard=self._division.shard,
+            tiles=self._tiles_done,
+            genotypes=self._genotypes_done,
+            complete=self._tiles_done == self._division.num_tiles,
+            found=self.found(),
+            histogram=self._histogram,
+            unwritten=joined(self._unwritten, self.wanted.size),
+        )
+        write_progress(progress, self._state)
+        self._saved = time.monotonic()
+
+    def _finished(self, tile: StartedTile) -> Found:
+        genes = tile.genes[:, : self.wanted.size]
         scores = self.predictor.in_score_units(tile.result(), np.resize(self.study, len(genes)))
         if not np.isfinite(scores.mean).all():
             names = ",".join(self.predictor.bundle.genes.names(genes[np.argmin(np.isfinite(scores.mean))]))
             raise GiJaxError(
                 f"the prediction for {names} is no finite number; the model's weights may be damaged"
             )
-        wanted = self._wanted(genes, scores.mean)
-        found = Found(genes, *scores)
-        if not wanted.all():
-            found = jax.tree.map(lambda a: a[wanted], found)
-        self._extremes.add(found)
-        return len(genes)
+        return Found(genes, *scores)
 
-    def _wanted(self, genes: np.ndarray, score: np.ndarray) -> np.ndarray:
-        """Which genotypes `[M, S]` with scores `[M]` may be among the extremes."""
-        wanted = np.ones(len(genes), bool)
+    def _take(self, piece: Piece, found: Found) -> None:
+        self._histogram.add(found.score)
+        wanted = self._wanted(found)
+        self._extremes.add(found if wanted.all() else found.take(wanted))
+        if self._parts is not None:
+            self._unwritten.append(found)
+            if piece.ends_block:
+                self._parts.write(piece.block, joined(self._unwritten, self.wanted.size))
+                self._unwritten = []
+        self._tiles_done += 1
+        self._genotypes_done += len(found.score)
+
+    def _wanted(self, found: Found) -> np.ndarray:
+        """Which of the genotypes may be among the extremes: `[M]` bool."""
+        wanted = self._extremes.candidates(found.score)
         if self.below is not None or self.above is not None:
-            low, high = (
-                -np.inf if self.below is None else self.below,
-                np.inf if self.above is None else self.above,
-            )
-            wanted = (score <= low) | (score >= high)
-        if self._left_out is not None and wanted.any():
-            keys = row_keys(np.sort(genes, axis=1), len(self.predictor.bundle.genes))
+            low = -np.inf if self.below is None else self.below
+            high = np.inf if self.above is None else self.above
+            wanted &= (found.score <= low) | (found.score >= high)
+        if self._left_out is not None and len(self._left_out) and wanted.any():
+            rows = np.flatnonzero(wanted)
+            keys = row_keys(found.genes[rows], len(self.predictor.bundle.genes))
             assert keys is not None, "sizes without numbers were refused"
-            place = np.minimum(np.searchsorted(self._left_out, keys), max(len(self._left_out) - 1, 0))
-            wanted &= self._left_out[place] != keys if len(self._left_out) else True
+            place = np.minimum(np.searchsorted(self._left_out, keys), len(self._left_out) - 1)
+            wanted[rows[self._left_out[place] == keys]] = False
         return wanted
-
-
-def _keys_of(table: GenotypeTable, size: int) -> np.ndarray:
-    """Increasing numbers of the genotypes of one size, as `row_keys` has them.
-
-    Raises:
-      GiJaxError: genotypes of this size have no numbers of 64 bits.
-    """
-    rows = table.genes[table.sizes == size][:, :size]
-    keys = row_keys(rows, table.num_genes) if rows.shape[1] == size else np.zeros(0, np.int64)
-    if keys is None:
-        raise GiJaxError(
-            f"genotypes of {size} genes cannot be left out of a screen of {table.num_genes:,} genes; leave "
-            "out such of fewer genes, or none"
-        )
-    return np.unique(keys)
-
-
-class _Extremes:
-    """Keeps the `top` lowest and the `top` highest of all scores that it is shown."""
-
-    def __init__(self, top: int) -> None:
-        self.top, self.parts, self.held = top, [], 0
-        self.low, self.high = np.inf, -np.inf  # scores between them are among the extremes no more
-
-    def add(self, found: Found) -> None:
-        wanted = (found.score < self.low) | (found.score > self.high)
-        if not wanted.any():
-            return
-        self.parts.append(jax.tree.map(lambda a: a[wanted], found))
-        self.held += int(wanted.sum())
-        if self.held > 8 * self.top:
-            self._forget()
-
-    def found(self) -> Found:
-        if self.parts:
-            self._forget()
-            return self.parts[0]
-        return Found(np.zeros((0, 1), np.int32), np.zeros(0), None)
-
-    def _forget(self) -> None:
-        found = jax.tree.map(lambda *arrays: np.concatenate(arrays), *self.parts)
-        order = np.argsort(found.score, kind="stable")
-        if len(order) > 2 * self.top:
-            order = np.concatenate([order[: self.top], order[-self.top :]])
-            self.low, self.high = found.score[order[self.top - 1]], found.score[order[self.top]]
-        self.parts, self.held = [jax.tree.map(lambda a: a[order], found)], len(order)
-
-
-def _names(known: GeneList, genes: str | Sequence[str] | None) -> Sequence[str] | None:
-    """Gene names as a list, also from text with commas."""
-    return [name for name in known.split(genes) if name.strip()] if isinstance(genes, str) else genes
-
-
-def _distinct(ids: list[int], names: Sequence[str]) -> list[int]:
-    if len(set(ids)) < len(ids):
-        twice = next(name for name, gene in zip(names, ids, strict=True) if ids.count(gene) > 1)
-        raise GiJaxError(f"the gene `{twice}` is named twice; name each gene once")
-    return ids

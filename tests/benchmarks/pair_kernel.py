@@ -21,6 +21,7 @@ from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.data.networks import cell_graph
 from gi_jax.models.closed_form import PairKernelOptions, fit_pair_kernel
 from gi_jax.models.model import Cell
+from gi_jax.models.wanted import Combinations
 
 
 def arguments() -> argparse.Namespace:
@@ -82,7 +83,8 @@ def main() -> None:
         f"fitted in {time.monotonic() - began:.0f} s; residual {model.residual:.1e}; {_memory()}", flush=True
     )
     began, count = time.monotonic(), 0
-    for tile in model.screen(np.arange(options.cell), 2, np.zeros(0, np.int64)):
+    for planned in model.screen(Combinations(np.arange(options.cell), 2, np.zeros(0, np.int64))):
+        tile = planned.start(None)
         count += len(tile.result().members[0])
     print(f"{count:,} pairs of the cell predicted in {time.monotonic() - began:.1f} s; {_memory()}")
     found = model.predict(test).members[0]

@@ -1,8 +1,8 @@
 """Many clients of one server: nothing lost or mixed up, and how long each waits.
 
-`python -m tests.benchmarks.serving RUN [--requests 10000] [--clients 50]` starts `gi-jax serve RUN`, has every
-client ask for pairs of its own one request after the other, and compares each answer with the model in this
-process.
+`python -m tests.benchmarks.serving RUN [--requests 10000] [--clients 50]` starts `gi-jax serve RUN`, has
+every client ask for pairs of its own one request after the other, and compares each answer with the model
+in this process.
 """
 
 from __future__ import annotations

@@ -15,9 +15,10 @@ from gi_jax.data.genotype_table import GenotypeTable, padded
 from gi_jax.errors import GiJaxError
 from gi_jax.experiment.bundle import ModelBundle, load_bundle, save_bundle
 from gi_jax.experiment.experiment import Experiment, load_experiment
-from gi_jax.models.model import FittedModel, Prediction, PredictionSettings
+from gi_jax.models.model import FittedModel, Planned, Prediction, PredictionSettings, StartedTile
 from gi_jax.models.neural.fitted import restore_neural
 from gi_jax.models.registry import COMPETITORS, KINDS, fit_competitor
+from gi_jax.models.wanted import Combinations, Wanted
 from gi_jax.predict.predictor import Predictor
 from gi_jax.predict.screen import Screen
 from gi_jax.runs.run import training_task
@@ -73,7 +74,8 @@ def test_screens_predict_what_predictions_are(experiment: Experiment, models: di
     for name, model in models.items():
         expected = dict(zip(map(tuple, table.genes.tolist()), model.predict(table).members[0], strict=True))
         found = {}
-        for tile in model.screen(np.arange(n), 2, np.zeros(0, np.int64)):
+        for planned in model.screen(Combinations(np.arange(n), 2, np.zeros(0, np.int64))):
+            tile = planned.start(None)
             for genes, label in zip(tile.genes.tolist(), tile.result().members[0], strict=True):
                 assert tuple(genes) not in found
                 found[tuple(genes)] = label
@@ -119,10 +121,14 @@ def test_a_deviation_of_the_models_own_comes_in_units_of_the_scores(
         def of_study(self, code: int) -> Sure:
             return self
 
-        def screen(self, *pool: np.ndarray):
-            for tile in models["additive"].screen(*pool):
+        def screen(self, wanted: Wanted) -> list[Planned]:
+            def start(own: Planned) -> StartedTile:
+                tile = own.start(None)
                 prediction = tile.result()._replace(std=np.full(len(tile.genes), 0.5))
-                yield tile._replace(result=lambda own=prediction: own)
+                return tile._replace(result=lambda: prediction)
+
+            planned = models["additive"].screen(wanted)
+            return [own._replace(start=lambda device, own=own: start(own)) for own in planned]
 
     bundle = ModelBundle(experiment.config, experiment.genes, experiment.transform, {}, {})
     predictor = Predictor(bundle, experiment.graph, fitted=Sure())
@@ -158,7 +164,7 @@ def test_a_solved_model_goes_from_training_to_a_screen(
     rows = [line.split("\t") for line in table.read_text().splitlines()[1:]]
     predictor = Predictor.load(folder)
     np.testing.assert_allclose(
-        predictor.predict([row[0] for row in rows]), [float(row[1]) for row in rows], rtol=1e-5, atol=1e-6
+        predictor.predict([row[1] for row in rows]), [float(row[2]) for row in rows], rtol=1e-5, atol=1e-6
     )
     save_bundle(load_bundle(folder), tmp_path / "model")
     for again in (tmp_path / "model", folder):

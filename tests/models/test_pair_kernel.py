@@ -15,6 +15,7 @@ from gi_jax.errors import GiJaxError
 from gi_jax.models.closed_form import PairKernelOptions, fit_pair_kernel
 from gi_jax.models.closed_form.pair_kernel import PairKernel, restore_pair_kernel
 from gi_jax.models.model import Cell, PredictionSettings
+from gi_jax.models.wanted import Combinations
 from gi_jax.ops.gene_kernels import like_features, shared_neighbours
 
 N, UNSEEN = 14, 13
@@ -191,7 +192,8 @@ def test_a_study_is_told_by_one_that_agrees_with_it_on_a_scale_of_its_own() -> N
     for asked_table in (of_first, of_its_own):
         np.testing.assert_array_equal(again.predict(asked_table).members, model.predict(asked_table).members)
         np.testing.assert_array_equal(again.predict(asked_table).std, model.predict(asked_table).std)
-    tile = next(iter(again.of_study(1).screen(np.arange(4), 2, np.zeros(0, np.int64))))
+    every = Combinations(np.arange(4), 2, np.zeros(0, np.int64))
+    tile = next(iter(again.of_study(1).screen(every))).start(None)
     expected = in_two_studies(
         table([tuple(g) for g in tile.genes.tolist()], np.zeros(6)), np.ones(6), np.zeros(6)
     )

@@ -14,7 +14,6 @@ from gi_jax import GiJaxError, Predictor, Screen
 from gi_jax.config import RunConfig
 from gi_jax.data.formats.genotype_files import genotypes_from_names
 from gi_jax.models.neural import screening
-from gi_jax.predict import screen as screen_module
 from tests.untrained import IDENTITY, untrained
 
 GENES = [f"G{i:02}" for i in (0, 3, 4, 7, 11, 12, 19, 20, 21, 28, 29)]
@@ -145,15 +144,16 @@ def test_a_prediction_that_is_no_number_is_named(small_config: RunConfig) -> Non
         ({"genes": ["G01"]}, "a genotype of 2 genes cannot be made of 0 .* some of 1 others"),
         ({"including": ["G01", "G02"]}, "a genotype of 2 genes cannot be made of 2"),
         ({"top": 0}, "found 0 extremes to keep, expected one or more"),
-        ({"size": 13}, r"30 genes make 119,759,850 genotypes of 13, expected at most 1,000,000 in"),
+        ({"shard": (0, 2)}, "found the shard 0/2, expected one such as 1/4"),
+        ({"shard": (3, 2)}, "found the shard 3/2, expected one such as 1/4"),
+        ({"queries": ["G01"], "arrays": ["G01"]}, "1 queries and 1 array genes make no cross"),
+        ({"queries": ["G01,G02", "G03"], "arrays": ["G04"]}, "`G03` has 1 genes and `G01,G02` 2"),
+        ({"queries": ["G01,G02", "G02,G01"], "arrays": ["G04"]}, "the query `G02,G01` is named twice"),
         ({"study": "three"}, "no scale for study `three`"),
         ({"study": None}, "no scale for study"),
     ],
 )
-def test_bad_requests_are_one_sentence(
-    small_config: RunConfig, monkeypatch: pytest.MonkeyPatch, arguments: dict, message: str
-) -> None:
-    monkeypatch.setattr(screen_module, "MAX_GENOTYPES", 10**6)
+def test_bad_requests_are_one_sentence(small_config: RunConfig, arguments: dict, message: str) -> None:
     with pytest.raises(GiJaxError, match=message):
         Screen(predictor(small_config), **{"study": "one"} | arguments)
 

@@ -16,11 +16,13 @@ from typer.testing import CliRunner
 
 from gi_jax.cli import app
 from gi_jax.config import RunConfig, load_config
+from gi_jax.data.formats.genotype_files import genotypes_from_names
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.data.networks import cell_graph
 from gi_jax.errors import GiJaxError
 from gi_jax.experiment.bundle import load_bundle, save_bundle
 from gi_jax.experiment.experiment import load_experiment
+from gi_jax.explain.parts import parts_of_predictions
 from gi_jax.losses import make_loss
 from gi_jax.models.closed_form import PairKernelOptions
 from gi_jax.models.model import Cell, Prediction, PredictionSettings
@@ -160,6 +162,10 @@ def test_a_model_on_a_prior_is_trained_resumed_kept_and_screens(
     np.testing.assert_allclose(screen.found().score, scores.mean, rtol=1e-4)
     found, expected_std = (cast(np.ndarray, part.std) for part in (screen.found(), scores))
     np.testing.assert_allclose(found, expected_std, rtol=1e-4)
+    asked_for = genotypes_from_names(predictor.bundle.genes, names)
+    parts = parts_of_predictions(predictor, asked_for)
+    assert list(parts) == ["prior", "global", "local", "gate"]
+    np.testing.assert_allclose(parts["prior"] + parts["global"] + parts["local"], scores.mean, rtol=1e-5)
     call("evaluate", run)
     assert (run / "confidence.json").exists()
 

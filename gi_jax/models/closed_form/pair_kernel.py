@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,7 +15,8 @@ from gi_jax.errors import GiJaxError
 from gi_jax.models.closed_form.kernel_parts import KEPT, KernelParts, restore_parts, shapes_of_parts
 from gi_jax.models.closed_form.pair_posterior import GeneKernel, OfDraws, PairPosterior
 from gi_jax.models.closed_form.solved import check_arrays, check_gene_numbers, check_settings
-from gi_jax.models.model import Cell, Prediction, PredictionSettings, StartedTile
+from gi_jax.models.model import Cell, Planned, Prediction, PredictionSettings
+from gi_jax.models.wanted import Wanted
 
 
 @dataclass(frozen=True)
@@ -123,9 +124,9 @@ class PairKernel(OfDraws):
                 std[rows] = found.std
         return Prediction(labels[None], std if len(self.draws) else None)
 
-    def screen(self, pool: np.ndarray, free: int, fixed: np.ndarray) -> Iterator[StartedTile]:
-        """Every genotype of the fixed genes and `free` others, tile by tile, as the first study has it."""
-        return self.of_study(0).screen(pool, free, fixed)
+    def screen(self, wanted: Wanted) -> Iterable[Planned]:
+        """Every genotype of a screen, tile by tile, as the first study has it."""
+        return self.of_study(0).screen(wanted)
 
 
 _ARRAYS = (

@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from threadpoolctl import ThreadpoolController
 
 from gi_jax.data.gene_pairs import columns_of_pairs
+from gi_jax.models.closed_form.drawn_effects import DrawnEffects, mean_square_by_rows, row_products
 from gi_jax.models.closed_form.kernel_parts import KernelParts
-from gi_jax.models.closed_form.solved import Solved
-from gi_jax.models.model import Abilities
+from gi_jax.models.closed_form.solved import Solved, SolvedScreen
+from gi_jax.models.model import Abilities, Planned, Prediction
+from gi_jax.models.wanted import Wanted
 
-ROWS_AT_ONCE = 4096  # genotypes whose rows of kernels are gathered at once
 MATRIX_PAYS = 50_000  # pairs, above which the matrix of all pair effects is made
-FEW_ROWS = 64
 MOST_KEPT = 2**26  # entries of the collected draws that are kept for the next call: 256 MiB
-_LIMITING = threading.Lock()  # the limit is that of the process, and is taken back as it was found
 SMALLEST_SHARE = 0.01  # of the prior variance of a genotype, that stays whatever was measured
 
 
@@ -144,34 +141,20 @@ class PairPosterior(OfDraws):
             return None
         return [self._collect(draw).astype(np.float32) for draw in self.draws]
 
-    def _explained_rows(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        """The variance `[M]` of sums over pairs `[M, P]` that the training genotypes explain.
-
-        Only rows of genes that stand first in a pair are multiplied; of two genes that is the one which more
-        of the pairs have, so that a gene beside all others costs one row.
-        """
-        count = np.bincount(np.concatenate([first, second], axis=None), minlength=self.num_genes + 1)
-        swap = count[second] > count[first]
-        first, second = np.where(swap, second, first), np.where(swap, first, second)
-        rows, place = np.unique(first, return_inverse=True)
-        of_first = self.genes.rows[rows].astype(np.float32)
-        explained = np.zeros(len(first))
+    def _by_rows(self, genes: np.ndarray) -> np.ndarray:
         kept = self._collected_draws
-        # For products of a few rows, threads that wait for each other cost more than they bring.
-        with _LIMITING, _threads().limit(limits=1 if len(rows) < FEW_ROWS else None):
-            for number, draw in enumerate(self.draws):
-                collected = self._collect(draw).astype(np.float32) if kept is None else kept[number]
-                half = of_first @ collected
-                sums = _row_products(half, self.genes.rows, place.reshape(first.shape), second)
-                explained += sums**2
-        return explained / len(self.draws)
+        collected = kept or (self._collect(draw).astype(np.float32) for draw in self.draws)
+        return mean_square_by_rows(collected, self.genes.rows, genes)
 
     def labels(self, genes: np.ndarray) -> np.ndarray:
         """Labels `[M]` for genotypes `[M, S]`."""
+        return self._labels(genes, "effects" in vars(self) or _matrix_pays(*genes.shape))
+
+    def _labels(self, genes: np.ndarray, by_matrix: bool) -> np.ndarray:
         first, second = columns_of_pairs(genes)
-        if "effects" in vars(self) or first.size > MATRIX_PAYS:
+        if by_matrix:
             return self.intercept + self.effects[first, second].sum(axis=1)
-        return self.intercept + _row_products(self.left, self.genes.rows, first, second)
+        return self.intercept + row_products(self.left, self.genes.rows, first, second)
 
     def program(self, genes: Array) -> Array:
         """Labels `[B]`, to be traced."""
@@ -183,31 +166,43 @@ class PairPosterior(OfDraws):
 
     def std(self, genes: np.ndarray) -> np.ndarray | None:
         """Standard deviations `[M]` of the labels that a measurement of genotypes `[M, S]` would give."""
+        return self._std(genes, "explained" in vars(self) or _matrix_pays(*genes.shape), self._by_rows)
+
+    def _std(
+        self, genes: np.ndarray, by_matrix: bool, mean_square: Callable[[np.ndarray], np.ndarray]
+    ) -> np.ndarray | None:
         if not len(self.draws):
             return None
         prior = self.scale * self.genes.variance(genes)
         first, second = columns_of_pairs(genes)
-        if first.shape[1] == 1 and ("explained" in vars(self) or first.size > MATRIX_PAYS):
+        if first.shape[1] == 1 and by_matrix:
             explained = self.explained[first[:, 0], second[:, 0]]
         else:
-            explained = self._explained_rows(first, second)
+            explained = mean_square(genes)
         left = np.maximum(prior - explained, SMALLEST_SHARE * prior)
         return np.sqrt(self.variance_scale * (self.noise + left))
 
+    @cached_property
+    def _drawn(self) -> DrawnEffects:
+        return DrawnEffects([self._collect(draw) for draw in self.draws], self.genes.rows)
 
-def _row_products(left: np.ndarray, right: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """The sums `[M]` over pairs `[M, P]` of scalar products of a row of each matrix `[N + 1, n]`."""
-    sums = np.zeros(len(first))
-    for rows in _slices(len(first)):
-        for i, j in zip(first[rows].T, second[rows].T, strict=True):
-            sums[rows] += np.einsum("mn,mn->m", left[i], right[j])
-    return sums
+    def screen(self, wanted: Wanted) -> Iterable[Planned]:
+        """Every genotype of a screen, tile by tile.
+
+        Whether matrices of all pairs are made depends on the screen alone, so that a tile has the same
+        predictions in whatever part of it.
+        """
+        by_matrix = _matrix_pays(wanted.num_genotypes, wanted.size)
+
+        def predict(genes: np.ndarray) -> Prediction:
+            std = self._std(genes, by_matrix, lambda genes: self._drawn.mean_square(genes))
+            return Prediction(self._labels(genes, by_matrix)[None], std)
+
+        return SolvedScreen(predict, wanted, self.num_genes)
 
 
-@cache
-def _threads() -> ThreadpoolController:
-    """Looks for the libraries with threads once, which takes longer than a small product."""
-    return ThreadpoolController()
+def _matrix_pays(num_genotypes: int, size: int) -> bool:
+    return num_genotypes * (size * (size - 1) // 2) > MATRIX_PAYS
 
 
 @jax.jit
@@ -218,7 +213,3 @@ def _multiply(a: Array, b: Array) -> Array:
 @jax.jit
 def _add_square(total: Array, kernel: Array, coefficients: Array) -> Array:
     return total + _multiply(_multiply(kernel, coefficients), kernel.T) ** 2
-
-
-def _slices(count: int) -> Iterator[slice]:
-    return (slice(start, start + ROWS_AT_ONCE) for start in range(0, count, ROWS_AT_ONCE))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from jax import Array
 from gi_jax.checks import one_of
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.errors import GiJaxError
-from gi_jax.models.model import Abilities, Prediction, PredictionSettings, StartedTile
-from gi_jax.models.tiles import tiles
+from gi_jax.models.model import Abilities, Device, Planned, Prediction, PredictionSettings, StartedTile
+from gi_jax.models.tiles import Listed, Tile
+from gi_jax.models.wanted import Wanted
 
 SIDE = 256  # of a tile of a screen
 
@@ -68,12 +70,30 @@ class Solved:
         counts = {name: int(np.size(array)) for name, array in self.arrays().items()}
         return counts | {"total": sum(counts.values())}
 
-    def screen(self, pool: np.ndarray, free: int, fixed: np.ndarray) -> Iterator[StartedTile]:
-        """Every genotype of the fixed genes and `free` others of the pool, tile by tile."""
-        for tile in tiles(pool, free, fixed, SIDE, self.num_genes):
-            genes = tile.genotypes()
-            # Bound now: the tile is looked at when the next one is there already.
-            yield StartedTile(genes, lambda own=genes: self._prediction(own))
+    def screen(self, wanted: Wanted) -> Iterable[Planned]:
+        """Every genotype of a screen, tile by tile."""
+        return SolvedScreen(self._prediction, wanted, self.num_genes)
+
+
+class SolvedScreen:
+    """The tiles of a screen, made one by one as they are gone through.
+
+    Args:
+      predict: labels of genotypes `[M, S]`.
+      wanted: the genotypes.
+      num_genes: N.
+    """
+
+    def __init__(self, predict: Callable[[np.ndarray], Prediction], wanted: Wanted, num_genes: int) -> None:
+        self.predict, self.wanted, self.num_genes = predict, wanted, num_genes
+
+    def __iter__(self) -> Iterator[Planned]:
+        for tile in self.wanted.tiles(SIDE, self.num_genes):
+            yield Planned(tile.size, partial(self._start, tile))
+
+    def _start(self, tile: Tile | Listed, device: Device | None) -> StartedTile:
+        genes = tile.genotypes()
+        return StartedTile(genes, lambda: self.predict(genes))
 
 
 def check_settings(kind: str, settings: PredictionSettings) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -21,14 +22,15 @@ from gi_jax.data.networks import CellGraph
 from gi_jax.errors import GiJaxError
 from gi_jax.models.closed_form.pair_kernel import restore_pair_kernel
 from gi_jax.models.closed_form.solved import Solved
-from gi_jax.models.model import Abilities, Cell, Prediction, PredictionSettings, StartedTile
+from gi_jax.models.model import Abilities, Cell, Device, Planned, Prediction, PredictionSettings, StartedTile
 from gi_jax.models.neural import build_model, num_parameters
 from gi_jax.models.neural.fixed import ADDED, FIXED, PRIOR, trained_part
 from gi_jax.models.neural.forward import TableForward, forward_batch
 from gi_jax.models.neural.gene_features import check_features, with_features
 from gi_jax.models.neural.options import PRECISIONS, ModelConfig
-from gi_jax.models.neural.screening import NeuralScreen
+from gi_jax.models.neural.screening import NeuralScreen, Placed, Step
 from gi_jax.models.precision import in_working_precision
+from gi_jax.models.wanted import Wanted
 from gi_jax.ops.spmm import with_backend
 from gi_jax.ops.trees import take
 
@@ -149,13 +151,17 @@ class NeuralModel:
         """Of one member, by component."""
         return num_parameters(self.member(0).variables["params"])
 
-    def screen(self, pool: np.ndarray, free: int, fixed: np.ndarray) -> Iterator[StartedTile]:
-        """Tiles whose genotypes share a program and their single deletions; planned at once."""
+    def screen(self, wanted: Wanted) -> Iterable[Planned]:
+        """Tiles whose genotypes share a program and their single deletions."""
         screen = NeuralScreen(self.module, self.graph, self.settings.batch_size, self.num_members)
-        return map(lambda step: self._start(screen, step), screen.plan(pool, free, fixed))
+        placed = Placed((self.variables, self.graph))
+        return [
+            Planned(step.tile.size, partial(self._start, screen, step, placed))
+            for step in screen.plan(wanted)
+        ]
 
-    def _start(self, screen: NeuralScreen, step: Any) -> StartedTile:
-        genes, labels = screen.start(step, self.variables)
+    def _start(self, screen: NeuralScreen, step: Step, placed: Placed, device: Device | None) -> StartedTile:
+        genes, labels = screen.start(step, *placed.on(device))
 
         def result() -> Prediction:
             own = np.asarray(labels, np.float64).reshape(self.num_members, -1)[:, : len(genes)]

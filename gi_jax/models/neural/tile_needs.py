@@ -7,8 +7,8 @@ from functools import lru_cache
 import numpy as np
 
 from gi_jax.data.networks import CellGraph
-from gi_jax.models.tiles import Tile
-from gi_jax.ops.capacity import reach
+from gi_jax.models.tiles import Listed, Tile
+from gi_jax.ops.capacity import batch_counts, genotype_counts, reach
 from gi_jax.ops.row_counts import BatchCounts, RowCounts
 
 
@@ -27,8 +27,11 @@ class TileNeeds:
         self.reach, self.share, self.num_genes = reach(graph), share, graph.num_genes
         self._sums = lru_cache(maxsize=256)(self._sums_of)
 
-    def __call__(self, tile: Tile) -> BatchCounts:
+    def __call__(self, tile: Tile | Listed) -> BatchCounts:
         """The counts of its genotypes, and of their single deletions."""
+        if isinstance(tile, Listed):
+            own = genotype_counts(self.reach, tile.genes, share=self.share)
+            return batch_counts(self.reach, own, tile.genes, share=self.share)
         bounds, size, r = self.reach.bounds, tile.size, len(tile.rows)
         # In how many of the tile's genotypes a gene of each part is.
         parts = [(tile.fixed, size)]

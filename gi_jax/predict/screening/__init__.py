@@ -1,0 +1,1 @@
+"""The parts of a screen: what it counts, keeps, writes down and asks for."""
