@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import resource
 import time
 from pathlib import Path
 
@@ -74,7 +75,12 @@ def main() -> None:
             )
     finally:
         code, errors = end(process)
-        print(f"server ended with code {code}: {errors.strip()}")
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        print(
+            f"server ended with code {code}: {errors.strip()}; it took "
+            f"{used.ru_utime + used.ru_stime:.1f} s of CPU, its start included, and "
+            f"{used.ru_maxrss / 2**20:.2f} GiB of memory"
+        )
 
 
 if __name__ == "__main__":
