@@ -118,6 +118,36 @@ def screen(
             parser=str,
         ),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write screen.html, gene sets, plates and files for Cytoscape and TreeView there too.",
+            metavar="FOLDER",
+            parser=path,
+        ),
+    ] = None,
+    gene_sets: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Of the page: sets of genes as GMT, GAF or a table; go_process by default.",
+            metavar="FILE",
+            parser=str,
+        ),
+    ] = None,
+    wells: Annotated[
+        int | None,
+        typer.Option(
+            help="Of the page: wells of a plate, 96 or 384.", metavar="INTEGER", parser=whole_number(None)
+        ),
+    ] = None,
+    crosses: Annotated[
+        int | None,
+        typer.Option(
+            help="Of the page: how many crosses to lay out, 192 by default.",
+            metavar="INTEGER",
+            parser=whole_number(1),
+        ),
+    ] = None,
     precision: Annotated[
         str, typer.Option(help="32, or bf16: faster, to about three digits.", metavar="KIND")
     ] = "32",
@@ -135,6 +165,7 @@ def screen(
     Every few seconds the screen writes down how far it is, in FILE.state. Ctrl-C or SIGTERM ends early with
     what has been found so far, and exit code 130 or 143; --resume goes on, after kill -9 too.
     """
+    from gi_jax.cli.screen_page import order_page, write_page
     from gi_jax.cli.screening import (
         Asked,
         check_one_source,
@@ -150,6 +181,7 @@ def screen(
     from gi_jax.experiment.bundle import CONFIG, load_bundle
     from gi_jax.predict.predictor import Predictor
     from gi_jax.predict.screen import Screen
+    from gi_jax.report.screen.candidates import check_candidates
     from gi_jax.runs.compilation_cache import use_compilation_cache
     from gi_jax.runs.measured import RunData
     from gi_jax.runs.screen_table import screen_table, write_table
@@ -164,6 +196,7 @@ def screen(
     if bundle.graph is None:
         check_files(bundle.config, run / CONFIG, measured=False)
     use_compilation_cache(bundle.config)
+    page = order_page(report, bundle.genes, gene_sets, wells, crosses, ERRORS, shard=part is not None)
     met = conditions(where or (), essential)
     asked = Asked(genes, None, including, pairs, queries, arrays, met, gene_table or ())
     check_one_source(asked, measured_genes, size)
@@ -191,6 +224,8 @@ def screen(
         shard=part or (1, 1),
         all_to=every,
     )
+    if page is not None:
+        check_candidates(work.wanted)
     if state is not None:
         work.keep_state(state, resume=resume)
     ERRORS.print(described(work))
@@ -200,7 +235,10 @@ def screen(
     if part is not None:
         ERRORS.print(f"{done:,} predictions of shard {shard} in {state}")
     else:
-        write_table(screen_table(predictor, found, data, study=study), out)
+        table = screen_table(predictor, found, data, study=study)
+        write_table(table, out)
+        if page is not None and done == work.num_genotypes:
+            write_page(page, work, table, run, data, study, unmeasured=unmeasured, console=ERRORS)
     if done < work.num_genotypes:
         ERRORS.print(
             f"stopped after {done:,} genotypes; the extremes of these are in {out}; --resume goes on"

@@ -151,8 +151,10 @@ class EncoderLayer(nn.Module):
             *(self._after_messages(*both, select) for both in zip(branches, received, strict=True)),
             strict=True,
         )
-        over_union = sum_of_networks if self._summed else stack_of_networks
-        combined = over_union(outputs, changes, change.union)
+        if self._summed:
+            combined = sum_of_networks(outputs, changes, change.union, change.pairs)
+        else:
+            combined = stack_of_networks(outputs, changes, change.union)
         return NetworkOutputs(combined, [output.wildtype for output in outputs], list(moments))
 
     @nn.nowrap  # it declares nothing, and runs inside a loop

@@ -48,9 +48,9 @@ class NetworkChange(NamedTuple):
     """The changed rows of one network and the lost messages that change them."""
 
     rows: ChangedRows  # [R_g]
-    source: Array  # [R_g] int32, deleted sender of each lost message
-    row: Array  # [R_g] int32, position in `rows` of each lost message, non-decreasing
-    lost: Array  # [R_g] bool, False for entries that carry no message
+    source: Array  # [entries] int32, deleted sender of each lost message
+    row: Array  # [entries] int32, position in `rows` of each lost message, non-decreasing
+    lost: Array  # [entries] bool, False for entries that carry no message
     union_row: Array  # [R_g] int32, position of each row in the union over networks
 
 
@@ -64,6 +64,14 @@ class SharedDeletions(NamedTuple):
     counted: Array  # [J, S] bool, that row exists
 
 
+class PairRows(NamedTuple):
+    """Rows of pairs that are their single deletions' but for networks in which both deletions change them."""
+
+    of_singles: Array  # [sum of R_g, 2] int32, the two rows of the single deletions among the networks' rows
+    single_rows: Array  # [R, 2] int32, the two rows of the single deletions in the union
+    # In both the number of all rows stands for none.
+
+
 class BatchChange(NamedTuple):
     """The changed rows of a batch: per network, and their union."""
 
@@ -72,6 +80,7 @@ class BatchChange(NamedTuple):
     genes: Array  # [V, S] int32, what the genotypes of the rows delete, N for padding
     overflow: Array  # [] bool, the batch has more rows than the capacity: results are void
     shared: SharedDeletions | None = None
+    pairs: PairRows | None = None  # the networks lack rows that are those of a single deletion
 
 
 def changed_rows(graph: CellGraph, batch: GenotypeBatch, capacity: Capacity) -> BatchChange:
@@ -153,5 +162,5 @@ def lost_messages(change: NetworkChange, x: Array) -> Array:
     Returns:
       `[R_g, H]`.
     """
-    messages = jnp.where(change.lost[:, None], x[change.source], 0)  # [R_g, H]
-    return segment_sum(messages, change.row, change.row.shape[0], indices_are_sorted=True)
+    messages = jnp.where(change.lost[:, None], x[change.source], 0)  # [entries, H]
+    return segment_sum(messages, change.row, change.rows.gene.shape[0], indices_are_sorted=True)

@@ -56,7 +56,7 @@ def kept_messages(
 def _edge_by_edge(change: BatchChange, networks: Sequence[Adjacency], x: Array) -> Callable[[Array], Array]:
     """The kept messages `[K, H]` of rows given by their places in the lists of all networks in a row."""
     networks = jax.tree.map(jnp.asarray, tuple(networks))
-    ends = jnp.asarray(np.cumsum([len(network.source) for network in change.networks]), jnp.int32)
+    ends = jnp.asarray(np.cumsum([len(network.rows.gene) for network in change.networks]), jnp.int32)
     genes, genotypes = (
         jnp.concatenate([getattr(network.rows, name) for network in change.networks])
         for name in ("gene", "genotype")

@@ -8,10 +8,16 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Protocol
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+
+
+class Block(Protocol):
+    """A part of a section that is no paragraph; `templates/blocks.html.jinja` shows it by its kind."""
+
+    kind: ClassVar[str]
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class Section:
     """A titled part of the page; a block that is a plain string is a paragraph."""
 
     title: str
-    blocks: tuple[str | Table | Picture | Verbatim, ...]
+    blocks: tuple[str | Block, ...]
 
     @property
     def anchor(self) -> str:

@@ -16,7 +16,7 @@ from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.data.genotypes import GenotypeBatch, padded_batch
 from gi_jax.data.networks import CellGraph
 from gi_jax.models.neural.programs import choose_program
-from gi_jax.ops.changed_rows import Capacity
+from gi_jax.ops.changed_rows import BatchChange, Capacity
 
 
 @partial(jax.jit, static_argnames=("model", "capacity", "stacked"))
@@ -28,11 +28,17 @@ def forward_batch(
     model: nn.Module,
     capacity: Capacity | None,
     stacked: bool = False,
+    change: BatchChange | None = None,
 ) -> Array:
-    """Predicted labels of one batch: `[B]`, or `[K, B]` if the variables are those of K members, stacked."""
+    """Predicted labels of one batch: `[B]`, or `[K, B]` if the variables are those of K members, stacked.
+
+    Args:
+      capacity, change: room for the rows that deletions change, or these rows; see `GeneInteractionDango`.
+    """
 
     def predict(variables: Mapping[str, Any]) -> Array:
-        output = cast(Any, model.apply(variables, graph, batch, capacity=capacity))
+        given = {"capacity": capacity} if change is None else {"change": change}
+        output = cast(Any, model.apply(variables, graph, batch, **given))
         return output.gene_interaction[:, 0]
 
     return jax.vmap(predict)(variables) if stacked else predict(variables)

@@ -73,6 +73,7 @@ class GeneInteractionDango(nn.Module):
         batch: GenotypeBatch,
         *,
         capacity: Capacity | None = None,
+        change: BatchChange | None = None,
         train: bool = False,
         axis: str | None = None,
     ) -> GeneInteractionOutput:
@@ -84,6 +85,7 @@ class GeneInteractionDango(nn.Module):
           capacity: room for the rows that the first layer changes; None computes every row of
             every genotype (the same values, slower), as GATv2 always does. Single deletions may be
             shared only where `gi_jax.models.neural.row_needs` says so.
+          change: these rows, where they are listed already; in place of `capacity`.
           train: dropout on, BatchNorm on batch statistics.
           axis: mesh axis over which a larger batch is dealt among devices, each with as many
             genotypes; norm statistics are then those of the larger batch.
@@ -95,7 +97,8 @@ class GeneInteractionDango(nn.Module):
         select = RowSelection(c.norm_statistics, batch.valid, axis=axis)
         # A sum can be corrected by the messages it loses; a softmax over messages is computed anew.
         gin = c.gene_encoder_config.encoder_type == "gin"
-        change = changed_rows(graph, batch, capacity) if gin and capacity is not None else None
+        if gin and capacity is not None:
+            change = changed_rows(graph, batch, capacity)
 
         shared = SharedColumn(embedding[:, None].astype(jnp.bfloat16 if self.half else embedding.dtype))
         # A norm follows, so that small first weights are those that move fast; kaiming is the original's.

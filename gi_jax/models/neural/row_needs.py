@@ -26,6 +26,12 @@ def shares_single_deletions(config: ModelConfig) -> bool:
     return lists_changed_rows(config) and config.num_layers == 1 and config.norm_statistics == "node"
 
 
+def lists_pairs(config: ModelConfig) -> bool:
+    """Whether changed rows of pairs may be listed by `gi_jax.ops.pair_rows`: then networks are added up."""
+    method = config.gene_encoder_config.graph_aggregation_method
+    return shares_single_deletions(config) and method in ("sum", "mean")
+
+
 def shares_rows(config: ModelConfig, genes: np.ndarray) -> bool:
     """Whether it pays to share them in batches of the genotypes `[M, S]`."""
     return shares_single_deletions(config) and genes.shape[1] <= MAX_SHARED_SET

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import jax
@@ -14,16 +15,18 @@ from gi_jax.data.genotypes import padded_batch
 from gi_jax.data.networks import CellGraph
 from gi_jax.models.model import Device
 from gi_jax.models.neural.forward import forward_batch
-from gi_jax.models.neural.row_needs import lists_changed_rows, shares_single_deletions
+from gi_jax.models.neural.row_needs import lists_changed_rows, lists_pairs, shares_single_deletions
 from gi_jax.models.neural.tile_needs import TileNeeds
 from gi_jax.models.tiles import Listed, Tile
-from gi_jax.models.wanted import Wanted
+from gi_jax.models.wanted import ListedGenotypes, Wanted
 from gi_jax.ops.changed_rows import Capacity
+from gi_jax.ops.pair_rows import PairCounts, PairLister
 from gi_jax.ops.row_counts import BatchCounts, cheaper_than_all_rows
 
 SIDE = 64  # of a tile, where its genotypes cost little beside its single deletions and the wildtype
 COMPUTED = 1 << 18  # changed rows that a tile may have, all networks and members together
 LISTED = 1 << 22  # receivers that a tile may look at
+FEWEST_ROWS = 1 << 13  # of a program for pairs; a smaller one is hardly faster
 
 
 class Step(NamedTuple):
@@ -31,14 +34,15 @@ class Step(NamedTuple):
 
     tile: Tile | Listed
     batch_size: int
-    capacity: Capacity | None
+    room: Capacity | PairCounts | None  # for changed rows, listed by the program or on the host
 
 
 class NeuralScreen:
     """The steps of a screen, and what starts one.
 
     A model of one layer with norm statistics per node computes the rows that a single deletion changes
-    once per tile, so that a genotype costs the rows in which its deletions meet.
+    once per tile, so that a genotype costs the rows in which its deletions meet. Of pairs, and with networks
+    that are summed, the host lists these rows while the device computes the tile before.
 
     Args:
       model: a model of `gi_jax.models.neural`.
@@ -49,6 +53,10 @@ class NeuralScreen:
 
     def __init__(self, model: nn.Module, graph: CellGraph, batch_size: int, members: int = 1) -> None:
         self.model, self.graph, self.batch_size, self.num_members = model, graph, batch_size, members
+
+    @cached_property
+    def _lister(self) -> PairLister:
+        return PairLister(self.graph)
 
     def plan(self, wanted: Wanted) -> list[Step]:
         """Every genotype that is wanted, once."""
@@ -66,11 +74,16 @@ class NeuralScreen:
             # Genes with many edges come together, so that few tiles have many rows.
             return genes[np.argsort(rows[genes], kind="stable")]
 
+        if wanted.size == 2 and lists_pairs(config) and not isinstance(wanted, ListedGenotypes):
+            # The wildtype, which every tile computes, weighs less in larger ones.
+            tiles = list(wanted.tiles(2 * SIDE, n, by_rows))
+            if all(isinstance(tile, Tile) and not len(tile.fixed) and _has_pairs(tile, n) for tile in tiles):
+                return self._plan_pairs(tiles)
         planned, most = [], {}
         for tile in wanted.tiles(side, n, by_rows):
             for part, counts in _small_enough(tile, needs, COMPUTED // self.num_members):
                 # Tiles of like size and as many rows share a program: powers of 4 and of 8.
-                batch_size = 4 ** max(2, ((part.size - 1).bit_length() + 1) // 2) if shares else side * side
+                batch_size = _power_of_4(part.size) if shares else side * side
                 kind = batch_size, counts.computed.bit_length() // 3
                 planned.append((part, kind))
                 most[kind] = most.get(kind, counts).maximum(counts)
@@ -78,6 +91,25 @@ class NeuralScreen:
             kind: cheaper_than_all_rows(counts.capacity(), n, kind[0]) for kind, counts in most.items()
         }
         return [Step(tile, kind[0], capacities[kind]) for tile, kind in planned]
+
+    def _plan_pairs(self, tiles: Sequence[Tile]) -> list[Step]:
+        planned, most = [], {}
+        for tile in tiles:
+            for part, counts in self._small_pairs(tile):
+                # A program has the rows of the tile with the most: up to twice those of any other.
+                kind = _power_of_4(part.size), max(counts.computed, FEWEST_ROWS).bit_length()
+                planned.append((part, kind))
+                most[kind] = most.get(kind, counts).maximum(counts)
+        rooms = {kind: counts.rounded() for kind, counts in most.items()}
+        return [Step(tile, kind[0], rooms[kind]) for tile, kind in planned]
+
+    def _small_pairs(self, tile: Tile) -> Iterator[tuple[Tile, PairCounts]]:
+        counts = self._lister.counts(tile.rows, tile.columns)
+        if tile.size == 1 or max(counts.computed, counts.union) <= COMPUTED // self.num_members:
+            yield tile, counts
+        else:
+            for part in tile.parts():
+                yield from self._small_pairs(part)
 
     def start(
         self, step: Step, variables: Mapping[str, Any], graph: CellGraph
@@ -87,17 +119,15 @@ class NeuralScreen:
         Args:
           variables, graph: of the model, on the device that is to work.
         """
-        genes = step.tile.genotypes()
+        tile, room = step.tile, step.room
+        genes = tile.genotypes()
         batch = padded_batch(genes, graph.num_genes, step.batch_size)
-        labels = forward_batch(
-            variables,
-            graph,
-            batch,
-            model=self.model,
-            capacity=step.capacity,
-            stacked=self.num_members > 1,
-        )
-        return genes, labels
+        options = {"model": self.model, "stacked": self.num_members > 1}
+        if isinstance(room, PairCounts):
+            assert isinstance(tile, Tile), "only tiles of pairs are planned with such room"
+            change = self._lister(tile.rows, tile.columns, room, step.batch_size)
+            return genes, forward_batch(variables, graph, batch, capacity=None, change=change, **options)
+        return genes, forward_batch(variables, graph, batch, capacity=room, **options)
 
 
 class Placed:
@@ -115,6 +145,16 @@ class Placed:
         if device not in self._on:
             self._on[device] = jax.device_put(self._on[None], device)
         return self._on[device]
+
+
+def _has_pairs(tile: Tile, num_genes: int) -> bool:
+    """Whether no column is the padding gene."""
+    return tile.columns is None or bool((tile.columns < num_genes).all())
+
+
+def _power_of_4(size: int) -> int:
+    """The least one that is not smaller, 16 or more."""
+    return 4 ** max(2, ((size - 1).bit_length() + 1) // 2)
 
 
 def _small_enough(
