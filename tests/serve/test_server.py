@@ -215,6 +215,8 @@ def test_an_address_that_is_not_to_be_had_is_named(
     assert code == 2 and "cannot listen at 127.0.0.1 port" in said
     code, _, said = gi_jax("serve", served.folder, "--host", "no.such.host.invalid")
     assert code == 2 and "no such address" in said
+    code, _, said = gi_jax("serve", served.folder, "--port", 70_000)
+    assert code == 2 and "--port 70000: no such port" in said
     code, _, said = gi_jax("serve", tmp_path, "--port", 0)
     assert code == 2 and "holds no config.yaml" in said
 
