@@ -25,6 +25,7 @@ from gi_jax.models.closed_form.pair_kernel_system import Genotypes, genotypes_of
 from gi_jax.models.closed_form.pair_kernel_weights import System, Weights, between_studies, no_profiles
 from gi_jax.models.model import Cell
 from gi_jax.ops.pair_kernel import Solution, solve
+from gi_jax.ops.pair_kernel_direct import Factorised, is_cheaper
 
 ROUNDING = 2.0  # how many times the tolerance the residual may be, which float32 adds to
 
@@ -104,9 +105,12 @@ def solve_checked(kernel: Array, weights: Weights, system: System, options: Pair
     Raises:
       GiJaxError: it does not come to `options.tolerance` in `options.max_solver_steps`.
     """
-    solution = _solution(
-        kernel, weights, system, tolerance=options.tolerance, max_steps=options.max_solver_steps
-    )
+    if (direct := factorised(kernel, weights, system)) is not None:
+        solution = direct.solve([np.asarray(part) for part in system.labels])
+    else:
+        solution = _solution(
+            kernel, weights, system, tolerance=options.tolerance, max_steps=options.max_solver_steps
+        )
     if solution.residual > ROUNDING * options.tolerance:
         raise GiJaxError(
             f"the linear system of the pair_kernel model came to a relative residual of "
@@ -114,6 +118,14 @@ def solve_checked(kernel: Array, weights: Weights, system: System, options: Pair
             f"{options.tolerance:.0e}; raise model.max_solver_steps or model.tolerance"
         )
     return solution
+
+
+def factorised(kernel: Array, weights: Weights, system: System) -> Factorised | None:
+    """The factorised covariance of all training genotypes, where that is the cheaper way."""
+    if not is_cheaper(sum(map(len, system.labels)), len(kernel)):
+        return None
+    between, noise = between_studies(weights), jnp.exp(weights.noise)
+    return Factorised(*(np.asarray(part) for part in (kernel, between, noise)), system.train)
 
 
 @partial(jax.jit, static_argnames=("tolerance", "max_steps"))
