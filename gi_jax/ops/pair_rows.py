@@ -17,8 +17,10 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
+from gi_jax.data.arrays import on_host
 from gi_jax.data.networks import CellGraph
 from gi_jax.ops.changed_rows import BatchChange, ChangedRows, NetworkChange, PairRows, SharedDeletions
+from gi_jax.ops.gene_changes import ChangesOfGenes, GeneChanges, gene_changes
 
 
 class PairCounts(NamedTuple):
@@ -44,33 +46,6 @@ class PairCounts(NamedTuple):
         return jax.tree.map(lambda count: max(64, -(-count // 64) * 64), self)
 
 
-class _Table(NamedTuple):
-    """What deleting each gene changes: a run of entries for every gene p, `start[p]` to `start[p + 1]`."""
-
-    start: np.ndarray  # [N + 1]
-    row: np.ndarray  # [E] gene whose row changes, increasing within a run
-    lost: np.ndarray  # [E] how many messages it loses
-
-    def of(self, genes: np.ndarray) -> _Entries:
-        """The entries of some genes, one after the other."""
-        count = self.start[genes + 1] - self.start[genes]
-        owner = np.repeat(np.arange(len(genes)), count)
-        at = np.arange(len(owner)) + np.repeat(self.start[genes] - (np.cumsum(count) - count), count)
-        return _Entries(owner, self.row[at], self.lost[at])
-
-
-class _Entries(NamedTuple):
-    """Rows that some genes change."""
-
-    owner: np.ndarray  # position among these genes
-    row: np.ndarray
-    lost: np.ndarray
-
-    def sums(self, num_genes: int) -> tuple[np.ndarray, np.ndarray]:
-        """How many of the genes change each row, and how many messages it loses to them: `[N]` each."""
-        return np.bincount(self.row, minlength=num_genes), np.bincount(self.row, self.lost, num_genes)
-
-
 class _Tile(NamedTuple):
     """A tile of pairs, and the numbers of its genotypes: D single deletions, then its pairs."""
 
@@ -93,9 +68,9 @@ class PairLister:
         n = self.num_genes = graph.num_genes
         own = np.arange(n)
         edges = [(np.asarray(a.senders_t), np.asarray(a.receivers_t)) for a in graph.networks]
-        self._networks = [_table(n, own, *both) for both in edges]
+        self._networks = [gene_changes(n, own, *both) for both in edges]
         everything = [np.concatenate(ends) for ends in zip(*edges, strict=True)] if edges else [own[:0]] * 2
-        self._union = _table(n, own, *everything)
+        self._union = gene_changes(n, own, *everything)
         self._sums = lru_cache(maxsize=128)(self._sums_of)
 
     def counts(self, rows: np.ndarray, columns: np.ndarray | None) -> PairCounts:
@@ -161,7 +136,7 @@ class PairLister:
         counter[: len(pair)], counted[: len(pair)] = of_joint, True
         single_rows = np.full((room.union, 2), nowhere, np.int32)
         single_rows[len(single_keys) : len(keys)] = of_joint
-        shared = SharedDeletions(tile.genes[:d, 0].copy(), tile.single, joint, counter, counted)
+        shared = map(on_host, (tile.genes[:d, 0].copy(), tile.single, joint, counter, counted))
 
         networks, singles = [], []
         start, end = 0, sum(room.rows)
@@ -173,14 +148,14 @@ class PairLister:
         return BatchChange(
             tuple(networks),
             union,
-            tile.genes,
-            np.zeros((), bool),
-            shared,
-            PairRows(np.concatenate(singles), single_rows),
+            on_host(tile.genes),
+            on_host(np.zeros((), bool)),
+            SharedDeletions(*shared),
+            PairRows(on_host(np.concatenate(singles)), on_host(single_rows)),
         )
 
     def _of_network(
-        self, table: _Table, tile: _Tile, room: tuple[int, int], union: np.ndarray, place: np.ndarray
+        self, table: GeneChanges, tile: _Tile, room: tuple[int, int], union: np.ndarray, place: np.ndarray
     ) -> tuple[NetworkChange, np.ndarray]:
         """The rows of one network, and for each of them those of its single deletions, R_g for none."""
         n, (size, num_entries) = self.num_genes, room
@@ -209,10 +184,10 @@ class PairLister:
         last = max(len(single_keys) + len(keys) - 1, 0)
         change = NetworkChange(
             _changed_rows(np.concatenate([single_keys, keys]), size, tile.genes, n),
-            _filled(source, num_entries, 0),
-            _filled(row, num_entries, last),
-            np.arange(num_entries) < len(source),
-            union_row,
+            on_host(_filled(source, num_entries, 0)),
+            on_host(_filled(row, num_entries, last)),
+            on_host(np.arange(num_entries) < len(source)),
+            on_host(union_row),
         )
         return change, of_singles
 
@@ -220,15 +195,6 @@ class PairLister:
 def _products(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """The scalar products of the rows of two matrices."""
     return np.einsum("gn,gn->g", a, b)
-
-
-def _table(num_genes: int, own: np.ndarray, senders: np.ndarray, receivers: np.ndarray) -> _Table:
-    """Every gene's own row, which loses nothing, and the receivers of its edges, each once."""
-    keys = np.concatenate([own * (num_genes + 1), senders.astype(np.int64) * num_genes + receivers])
-    keys, place = np.unique(keys, return_inverse=True)
-    lost = np.bincount(place[len(own) :], minlength=len(keys))
-    start = np.searchsorted(keys, np.arange(num_genes + 1) * num_genes)
-    return _Table(start, keys % num_genes, lost)
 
 
 def _tile(rows: np.ndarray, columns: np.ndarray | None, room: int, batch_size: int, n: int) -> _Tile:
@@ -241,15 +207,16 @@ def _tile(rows: np.ndarray, columns: np.ndarray | None, room: int, batch_size: i
         number = np.arange(len(rows) * len(columns)).reshape(len(rows), len(columns))
         first, second = (part.ravel() for part in np.indices(number.shape))
     singles = np.sort(rows if columns is None else np.concatenate([rows, columns]))
+    one, other = np.searchsorted(singles, rows)[first], np.searchsorted(singles, others)[second]
+    single = np.full((batch_size, 2), room, np.int32)
+    single[: len(first)] = np.stack([np.minimum(one, other), np.maximum(one, other)], axis=1)
     genes = np.full((room + batch_size, 2), n, np.int32)
     genes[: len(singles), 0] = singles
-    genes[room : room + len(first)] = np.sort(np.stack([rows[first], others[second]], axis=1), axis=1)
-    single = np.full((batch_size, 2), room, np.int32)
-    single[: len(first)] = np.searchsorted(singles, genes[room : room + len(first)])
+    genes[room : room + len(first)] = singles[single[: len(first)]]
     return _Tile(rows, others, number, singles, genes, single)
 
 
-def _meeting(some: _Entries, others: _Entries, tile: _Tile, n: int) -> np.ndarray:
+def _meeting(some: ChangesOfGenes, others: ChangesOfGenes, tile: _Tile, n: int) -> np.ndarray:
     """Increasing keys `genotype * N + gene` of the rows that both deletions of a pair change."""
     order = np.argsort(others.row, kind="stable")
     columns, count = others.owner[order], np.bincount(others.row, minlength=n)
@@ -267,10 +234,10 @@ def _changed_rows(keys: np.ndarray, size: int, genes: np.ndarray, n: int) -> Cha
     genotype, gene = keys // n, keys % n
     deleted = (genes[genotype] == gene[:, None]).any(axis=1)
     return ChangedRows(
-        _filled(gene, size, 0),
-        _filled(genotype, size, len(genes)),
-        np.arange(size) < len(keys),
-        np.concatenate([deleted, np.zeros(size - len(keys), bool)]),
+        on_host(_filled(gene, size, 0)),
+        on_host(_filled(genotype, size, len(genes))),
+        on_host(np.arange(size) < len(keys)),
+        on_host(np.concatenate([deleted, np.zeros(size - len(keys), bool)])),
     )
 
 

@@ -200,7 +200,7 @@ class Screen:
 
     def _finished(self, tile: StartedTile) -> Found:
         genes = tile.genes[:, : self.wanted.size]
-        scores = self.predictor.in_score_units(tile.result(), np.resize(self.study, len(genes)))
+        scores = self.predictor.in_score_units(tile.result(), np.full(len(genes), self.study[0]))
         if not np.isfinite(scores.mean).all():
             names = ",".join(self.predictor.bundle.genes.names(genes[np.argmin(np.isfinite(scores.mean))]))
             raise GiJaxError(

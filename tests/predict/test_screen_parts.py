@@ -35,6 +35,7 @@ TOP = 20
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many tiles, and blocks of some of them."""
     monkeypatch.setattr("gi_jax.models.neural.screening.SIDE", 4)
+    monkeypatch.setattr("gi_jax.models.neural.screening.PAIRS_SIDE", 1)
     monkeypatch.setattr(division, "LARGEST_BLOCK", 40)
     monkeypatch.setattr(division, "FEWEST_BLOCKS", 4)
 
@@ -189,6 +190,7 @@ from gi_jax.predict import screen
 from gi_jax.predict.screening import division
 from gi_jax.predict.screening.division import Piece
 from gi_jax.models.neural import screening
+screening.PAIRS_SIDE = 1
 screening.SIDE, division.LARGEST_BLOCK, division.FEWEST_BLOCKS, screen.SAVE_EVERY = 4, 40, 4, 0.0
 take = screen.Screen._take
 def slowly(self, *arguments):

@@ -37,7 +37,7 @@ def forward_batch(
     """
 
     def predict(variables: Mapping[str, Any]) -> Array:
-        given = {"capacity": capacity} if change is None else {"change": change}
+        given: dict[str, Any] = {"capacity": capacity} if change is None else {"change": change}
         output = cast(Any, model.apply(variables, graph, batch, **given))
         return output.gene_interaction[:, 0]
 

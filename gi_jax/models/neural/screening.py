@@ -16,6 +16,7 @@ from gi_jax.data.networks import CellGraph
 from gi_jax.models.model import Device
 from gi_jax.models.neural.forward import forward_batch
 from gi_jax.models.neural.row_needs import lists_changed_rows, lists_pairs, shares_single_deletions
+from gi_jax.models.neural.tile_groups import Need, program_of_tiles
 from gi_jax.models.neural.tile_needs import TileNeeds
 from gi_jax.models.tiles import Listed, Tile
 from gi_jax.models.wanted import ListedGenotypes, Wanted
@@ -26,7 +27,7 @@ from gi_jax.ops.row_counts import BatchCounts, cheaper_than_all_rows
 SIDE = 64  # of a tile, where its genotypes cost little beside its single deletions and the wildtype
 COMPUTED = 1 << 18  # changed rows that a tile may have, all networks and members together
 LISTED = 1 << 22  # receivers that a tile may look at
-FEWEST_ROWS = 1 << 13  # of a program for pairs; a smaller one is hardly faster
+PAIRS_SIDE = 4  # times this side have tiles of pairs, of which the wildtype would take most of the time
 
 
 class Step(NamedTuple):
@@ -75,10 +76,10 @@ class NeuralScreen:
             return genes[np.argsort(rows[genes], kind="stable")]
 
         if wanted.size == 2 and lists_pairs(config) and not isinstance(wanted, ListedGenotypes):
-            # The wildtype, which every tile computes, weighs less in larger ones.
-            tiles = list(wanted.tiles(2 * SIDE, n, by_rows))
-            if all(isinstance(tile, Tile) and not len(tile.fixed) and _has_pairs(tile, n) for tile in tiles):
-                return self._plan_pairs(tiles)
+            tiles = list(wanted.tiles(PAIRS_SIDE * SIDE, n, by_rows))
+            of_pairs = [tile for tile in tiles if isinstance(tile, Tile) and _has_pairs(tile, n)]
+            if len(of_pairs) == len(tiles):
+                return self._plan_pairs(of_pairs)
         planned, most = [], {}
         for tile in wanted.tiles(side, n, by_rows):
             for part, counts in _small_enough(tile, needs, COMPUTED // self.num_members):
@@ -93,15 +94,19 @@ class NeuralScreen:
         return [Step(tile, kind[0], capacities[kind]) for tile, kind in planned]
 
     def _plan_pairs(self, tiles: Sequence[Tile]) -> list[Step]:
-        planned, most = [], {}
-        for tile in tiles:
-            for part, counts in self._small_pairs(tile):
-                # A program has the rows of the tile with the most: up to twice those of any other.
-                kind = _power_of_4(part.size), max(counts.computed, FEWEST_ROWS).bit_length()
-                planned.append((part, kind))
-                most[kind] = most.get(kind, counts).maximum(counts)
-        rooms = {kind: counts.rounded() for kind, counts in most.items()}
-        return [Step(tile, kind[0], rooms[kind]) for tile, kind in planned]
+        parts = [part for tile in tiles for part in self._small_pairs(tile)]
+        needs = [Need(_power_of_2(tile.size), counts.rows) for tile, counts in parts]
+        programs = program_of_tiles(needs)
+        rooms: dict[int, PairCounts] = {}
+        sizes: dict[int, int] = {}
+        for program, need, (_, counts) in zip(programs, needs, parts, strict=True):
+            rooms[program] = rooms.get(program, counts).maximum(counts)
+            sizes[program] = max(sizes.get(program, 0), need.batch_size)
+        rooms = {program: room.rounded() for program, room in rooms.items()}
+        return [
+            Step(tile, sizes[program], rooms[program])
+            for program, (tile, _) in zip(programs, parts, strict=True)
+        ]
 
     def _small_pairs(self, tile: Tile) -> Iterator[tuple[Tile, PairCounts]]:
         counts = self._lister.counts(tile.rows, tile.columns)
@@ -148,8 +153,13 @@ class Placed:
 
 
 def _has_pairs(tile: Tile, num_genes: int) -> bool:
-    """Whether no column is the padding gene."""
-    return tile.columns is None or bool((tile.columns < num_genes).all())
+    """Whether two genes of every genotype are in rows and columns, and there are no others."""
+    return not len(tile.fixed) and (tile.columns is None or bool((tile.columns < num_genes).all()))
+
+
+def _power_of_2(size: int) -> int:
+    """The least one that is not smaller, 16 or more."""
+    return 1 << max(4, (size - 1).bit_length())
 
 
 def _power_of_4(size: int) -> int:

@@ -99,7 +99,7 @@ def list_section(outcome: ScreenOutcome) -> Section:
     caption = (
         f"The {len(outcome.score):,} genotypes of the list, rank 1 the lowest prediction. Type a gene or "
         "words of its description to search, several words to ask for all of them; press the head of a "
-        f"column to sort by it, again to turn it round.{interval} Rest on a gene to read what it does."
+        f"column to sort by it, again to turn it round.{interval} Press a gene to read what it does."
     )
     return Section("The list", (caption, ranking(outcome)))
 
