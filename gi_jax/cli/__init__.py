@@ -19,6 +19,7 @@ from gi_jax.cli.export import export
 from gi_jax.cli.genes import genes
 from gi_jax.cli.import_files import import_files
 from gi_jax.cli.inspect import inspect
+from gi_jax.cli.models import models
 from gi_jax.cli.package import package
 from gi_jax.cli.predict import predict
 from gi_jax.cli.screen import screen
@@ -48,6 +49,7 @@ for command in (
     screen,
     screen_merge,
     serve,
+    models,
     package,
     export,
     study,

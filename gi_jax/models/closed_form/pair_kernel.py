@@ -58,6 +58,7 @@ class PairKernel(OfDraws):
     variance_scale: np.ndarray  # [T]
     intercept: np.ndarray  # [T]
     residual: float  # of the linear system, relative
+    explained_roots: np.ndarray  # [N] float32 in place of draws, see `PairPosterior.rank_one`; [0] without
     chosen: str = ""
     parts: KernelParts | None = None  # what K is made of, where it is known
 
@@ -91,6 +92,7 @@ class PairKernel(OfDraws):
                 measured=self.measured,
                 coefficients=self.coefficients * weight,
                 draws=self.draws.astype(np.float32) * (self.draw_scale * weight).astype(np.float32),
+                explained_roots=self.explained_roots,
                 scale=float(self.between[t, t]),
                 noise=float(self.noise[t]),
                 variance_scale=float(self.variance_scale[t]),
@@ -122,7 +124,7 @@ class PairKernel(OfDraws):
             labels[rows] = found.members[0]
             if found.std is not None:
                 std[rows] = found.std
-        return Prediction(labels[None], std if len(self.draws) else None)
+        return Prediction(labels[None], std if self.abilities.has_deviations else None)
 
     def screen(self, wanted: Wanted) -> Iterable[Planned]:
         """Every genotype of a screen, tile by tile, as the first study has it."""
@@ -141,6 +143,7 @@ _ARRAYS = (
     "noise",
     "variance_scale",
     "intercept",
+    "explained_roots",
 )
 _NUMBERS = ("constant", "draw_scale", "residual")
 
@@ -155,6 +158,7 @@ def restore_pair_kernel(
     """
     check_settings("pair_kernel", settings)
     total = len(cell.genes)
+    arrays = {"explained_roots": np.zeros(0, np.float32), **arrays}  # which earlier versions did not have
 
     def length(name: str) -> int | None:
         return np.shape(arrays[name])[0] if np.ndim(arrays.get(name, 0)) == 1 else None
@@ -168,6 +172,7 @@ def restore_pair_kernel(
         "study": (m,),
         "coefficients": (m,),
         "draws": (None, m),
+        "explained_roots": (total if np.size(arrays["explained_roots"]) else 0,),
         "between": (t, t),
         **dict.fromkeys(("noise", "variance_scale", "intercept"), (t,)),
         **dict.fromkeys(_NUMBERS, ()),

@@ -9,6 +9,7 @@ from functools import cached_property
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.sparse.linalg
 from jax import Array
 
 from gi_jax.data.gene_pairs import columns_of_pairs
@@ -81,12 +82,14 @@ class OfDraws(Solved):
     """A model whose variances come from draws of its prior, and which tells unseen genes apart."""
 
     draws: np.ndarray  # [Q, M]
+    explained_roots: np.ndarray  # [N], or [0]
     kind = "pair_kernel"
 
     @property
     def abilities(self) -> Abilities:  # pyright: ignore[reportIncompatibleVariableOverride] # is only read
-        """Standard deviations only with draws."""
-        return Abilities(False, True, has_paths=False, has_deviations=bool(len(self.draws)))
+        """Standard deviations only with draws, or with what is kept of them."""
+        known = bool(len(self.draws) or len(self.explained_roots))
+        return Abilities(False, True, has_paths=False, has_deviations=known)
 
 
 @dataclass(frozen=True)
@@ -101,6 +104,7 @@ class PairPosterior(OfDraws):
     noise: float  # variance, in units of `variance_scale`
     variance_scale: float
     intercept: float
+    explained_roots: np.ndarray  # [N] u: `u_i u_j` is explained of the variance of F_ij; [0] to ask the draws
     chosen: str = ""
 
     @property
@@ -146,6 +150,28 @@ class PairPosterior(OfDraws):
         collected = kept or (self._collect(draw).astype(np.float32) for draw in self.draws)
         return mean_square_by_rows(collected, self.genes.rows, genes)
 
+    def rank_one(self) -> np.ndarray:
+        """U `[N]` float32 with `u_i u_j` nearest to the explained variance of all F_ij, from the draws.
+
+        One number a gene in place of a coefficient for each draw and genotype: how well a gene is measured.
+        """
+        start = np.ones(self.num_genes)
+        value, vector = scipy.sparse.linalg.eigsh(self.explained[:-1, :-1].astype(np.float64), k=1, v0=start)
+        return (np.sqrt(value[0]) * np.abs(vector[:, 0])).astype(np.float32)
+
+    def _explained_by_roots(self, prior: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """The explained part of prior variances `[M]` of sums over pairs `[M, P]`.
+
+        Of the variance of a sum of several pairs the same share is explained as of its pairs one by one.
+        """
+        roots = np.append(self.explained_roots.astype(np.float64), 0.0)
+        of_pairs = (roots[first] * roots[second]).sum(axis=1)
+        if first.shape[1] == 1:
+            return of_pairs
+        pairs = np.stack([first.ravel(), second.ravel()], axis=1)
+        alone = (self.scale * self.genes.variance(pairs)).reshape(first.shape).sum(axis=1)
+        return prior * of_pairs / np.maximum(alone, np.finfo(np.float64).tiny)
+
     def labels(self, genes: np.ndarray) -> np.ndarray:
         """Labels `[M]` for genotypes `[M, S]`."""
         return self._labels(genes, "effects" in vars(self) or _matrix_pays(*genes.shape))
@@ -166,19 +192,22 @@ class PairPosterior(OfDraws):
 
     def std(self, genes: np.ndarray) -> np.ndarray | None:
         """Standard deviations `[M]` of the labels that a measurement of genotypes `[M, S]` would give."""
-        return self._std(genes, "explained" in vars(self) or _matrix_pays(*genes.shape), self._by_rows)
+        by_matrix = "explained" in vars(self) or _matrix_pays(*genes.shape)
+        return self._std(genes, by_matrix, self._by_rows)
 
     def _std(
-        self, genes: np.ndarray, by_matrix: bool, mean_square: Callable[[np.ndarray], np.ndarray]
+        self, genes: np.ndarray, by_matrix: bool, explained_of: Callable[[np.ndarray], np.ndarray]
     ) -> np.ndarray | None:
-        if not len(self.draws):
+        if not self.abilities.has_deviations:
             return None
         prior = self.scale * self.genes.variance(genes)
         first, second = columns_of_pairs(genes)
-        if first.shape[1] == 1 and by_matrix:
+        if len(self.explained_roots):
+            explained = self._explained_by_roots(prior, first, second)
+        elif first.shape[1] == 1 and by_matrix:
             explained = self.explained[first[:, 0], second[:, 0]]
         else:
-            explained = mean_square(genes)
+            explained = explained_of(genes)
         left = np.maximum(prior - explained, SMALLEST_SHARE * prior)
         return np.sqrt(self.variance_scale * (self.noise + left))
 
@@ -194,8 +223,11 @@ class PairPosterior(OfDraws):
         """
         by_matrix = _matrix_pays(wanted.num_genotypes, wanted.size)
 
+        def explained(genes: np.ndarray) -> np.ndarray:
+            return self._drawn.mean_square(genes)  # made when the first tile asks for it
+
         def predict(genes: np.ndarray) -> Prediction:
-            std = self._std(genes, by_matrix, lambda genes: self._drawn.mean_square(genes))
+            std = self._std(genes, by_matrix, explained)
             return Prediction(self._labels(genes, by_matrix)[None], std)
 
         return SolvedScreen(predict, wanted, self.num_genes)
