@@ -4,6 +4,7 @@ The names below are the public interface; every other name may change without no
 when they are first used, so `import gi_jax` alone takes no time.
 
 * `load_model(folder)`, `Predictor`, `Screen`: predict with a trained model.
+* `explain_genotype(model, genotype)`: what carries a prediction, what `gi-jax explain` does.
 * `train(config, folder)`, `evaluate(folder)`: what `gi-jax train` and `gi-jax evaluate` do.
 * `load_config(path)`, `RunConfig`: configurations.
 * `load_dataset(genotypes, networks)`, `NetworkSource`, `GenotypeFilter`: data by themselves.
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from gi_jax.config import RunConfig, load_config
     from gi_jax.data import GenotypeFilter, NetworkSource, load_dataset
     from gi_jax.data.importers.importing import import_files
+    from gi_jax.explain.genotype import explain_genotype
     from gi_jax.predict import Predictor, Screen, load_model
 
 __version__ = "0.1.0"
@@ -44,6 +46,7 @@ __all__ = [
     "Screen",
     "__version__",
     "evaluate",
+    "explain_genotype",
     "import_files",
     "load_config",
     "load_dataset",
@@ -57,6 +60,7 @@ _HOMES = {
     "Predictor": "gi_jax.predict",
     "RunConfig": "gi_jax.config",
     "Screen": "gi_jax.predict",
+    "explain_genotype": "gi_jax.explain.genotype",
     "import_files": "gi_jax.data.importers.importing",
     "load_config": "gi_jax.config",
     "load_dataset": "gi_jax.data",

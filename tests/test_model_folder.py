@@ -84,6 +84,33 @@ def test_it_is_evaluated_with_a_table(packaged: Packaged) -> None:
         evaluate(packaged.model, None, console=QUIET, prepare=lambda config: None)
 
 
+@pytest.mark.parametrize("kind", ["pair_kernel", "low_rank", "mean"])
+def test_a_model_that_is_solved_for_is_packaged_too_and_not_gone_on_from(
+    small_overrides: list[str], tmp_path: Path, kind: str
+) -> None:
+    quick = {"pair_kernel": ["model.num_samples=2", "model.covariance_rounds=0", "model.tuning_steps=1"]}
+    stated = [*small_overrides, f"model.kind={kind}", *quick.get(kind, [])]
+    config = load_config("quickstart", stated).config
+    train(config, tmp_path / "run", resume=False, console=QUIET, baselines=("mean",))
+    package(tmp_path / "run", tmp_path / "model")
+    of_run, of_model = Predictor.load(tmp_path / "run"), Predictor.load(tmp_path / "model")
+    pair = [",".join(of_run.bundle.genes.ids[:2])]
+    np.testing.assert_array_equal(of_model.predict(pair), of_run.predict(pair))
+    assert of_model.bundle.confidence == of_run.bundle.confidence
+    with pytest.raises(GiJaxError, match=f"is a model of kind {kind}, which is solved for and not trained"):
+        going_on(tmp_path / "model", None, [])
+
+
+def test_a_model_folder_of_a_bundled_study_is_evaluated_on_its_test_genotypes(tmp_path: Path) -> None:
+    config = load_config("quickstart", ["model.kind=additive", "data.genotypes=[costanzo2016_subset]"]).config
+    run = train(config, tmp_path / "run", resume=False, console=QUIET, baselines=("mean",))
+    package(tmp_path / "run", tmp_path / "model")
+    found = evaluate(tmp_path / "model", None, console=QUIET, prepare=lambda config: None)
+    assert run.evaluation is not None
+    assert found.metrics["model"] == run.evaluation.metrics["model"]
+    assert found.metrics["mean"] == run.evaluation.metrics["mean"]
+
+
 def test_going_on_inherits_genes_networks_scale_and_split(packaged: Packaged) -> None:
     stated = [f"data.genotypes=[{packaged.table}]", "regression_task.optimizer.lr=0.5"]
     start = going_on(packaged.model, None, stated)

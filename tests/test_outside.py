@@ -55,6 +55,8 @@ COMMANDS = (
     "record",
     "export",
     "tune",
+    "serve",
+    "explain",
 )
 
 

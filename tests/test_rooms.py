@@ -25,6 +25,7 @@ ROOMS = (
     ("report",),
     ("runs",),
     ("study",),
+    ("serve",),
     ("api",),
     ("cli",),
 )

@@ -169,5 +169,5 @@ def test_parts_add_up_and_a_screen_says_what_predictions_are(small_config: RunCo
     np.testing.assert_allclose(found.score, scores, rtol=1e-5, atol=1e-5)
     parts = parts_of_predictions(predictor, table)
     assert list(parts) == ["global", "local", "gate"]
-    np.testing.assert_allclose(0.5 + parts["global"] + parts["local"], scores, rtol=1e-5)
+    np.testing.assert_allclose(0.5 + parts["global"] + parts["local"], scores, rtol=1e-5, atol=1e-6)
     assert ((parts["gate"] > 0) & (parts["gate"] < 1)).all()

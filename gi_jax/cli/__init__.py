@@ -14,14 +14,17 @@ import typer
 from conversion.commands import convert, exporter, record, verify
 from gi_jax import __version__
 from gi_jax.cli.evaluate import evaluate
+from gi_jax.cli.explain import explain
 from gi_jax.cli.export import export
 from gi_jax.cli.genes import genes
 from gi_jax.cli.import_files import import_files
 from gi_jax.cli.inspect import inspect
+from gi_jax.cli.models import models
 from gi_jax.cli.package import package
 from gi_jax.cli.predict import predict
 from gi_jax.cli.screen import screen
 from gi_jax.cli.screen_merge import screen_merge
+from gi_jax.cli.serve import serve
 from gi_jax.cli.setting import CONSOLE, ERRORS, show_messages
 from gi_jax.cli.study import study
 from gi_jax.cli.train import train
@@ -42,8 +45,11 @@ for command in (
     train,
     evaluate,
     predict,
+    explain,
     screen,
     screen_merge,
+    serve,
+    models,
     package,
     export,
     study,

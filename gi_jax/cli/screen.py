@@ -231,21 +231,20 @@ def screen(
     with sigterm_as_interrupt() as received:
         done = run_shown(work, ERRORS)
     found = work.found()
-    if part is not None:
-        ERRORS.print(f"{done:,} predictions of shard {shard} in {state}")
-    else:
+    if part is None:
         table = screen_table(predictor, found, data, study=study)
         write_table(table, out)
         if page is not None and done == work.num_genotypes:
             write_page(page, work, table, run, data, study, unmeasured=unmeasured, console=ERRORS)
     if done < work.num_genotypes:
-        ERRORS.print(
-            f"stopped after {done:,} genotypes; the extremes of these are in {out}; --resume goes on"
-        )
+        kept = f"the extremes of these are in {out}; " if part is None else ""
+        ERRORS.print(f"stopped after {done:,} genotypes; {kept}--resume goes on")
         if page is not None:
             ERRORS.print("the page is made when the screen comes to its end")
         raise exit_after(received[0] if received else signal.SIGINT)
-    if part is None:
+    if part is not None:
+        ERRORS.print(f"{done:,} predictions of shard {shard} in {state}")
+    else:
         ERRORS.print(f"{len(found.score):,} of {done:,} predictions in {out}")
         if state is not None:
             state.unlink(missing_ok=True)

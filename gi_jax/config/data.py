@@ -94,11 +94,15 @@ class DataConfig:
     features: Mapping[str, FeatureFileConfig] = field(default_factory=dict)  # the user's own, by name
     genotypes: tuple[str, ...] = ()  # bundled studies and genotype files
     additional_training: tuple[str, ...] = ()  # other studies, to learn from but not to be split
+    additional_genes: str = "all"  # all | measured: of these only genotypes of genes that `genotypes` delete
     # A whole model folder: genes and networks are its own, and so is what `inherit` names.
     model_folder: str | None = None
     inherit: tuple[str, ...] = ("labels", "split")
     filter: GenotypeFilter = field(default_factory=GenotypeFilter)
     split: SplitConfig = field(default_factory=SplitConfig)
+
+    def __post_init__(self) -> None:
+        one_of("data.additional_genes", self.additional_genes, ("all", "measured"))
 
 
 @dataclass(frozen=True)

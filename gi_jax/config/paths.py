@@ -98,10 +98,19 @@ def compiled_folder(config: RunConfig) -> str | None:
     folder = config.trainer.compilation_cache
     if folder is None or folder != TrainerConfig.compilation_cache:
         return folder
+    return str(folder_between_runs() / "compiled")
+
+
+def folder_between_runs() -> Path:
+    """What is kept between runs: the folder of GI_JAX_CACHE_DIR, or the system's for caches.
+
+    Raises:
+      GiJaxError: there is no home folder.
+    """
     if own := os.environ.get(CACHE_VARIABLE):
-        return str(user_path(own) / "compiled")
-    user_path(folder)  # platformdirs takes a home that is unknown for a folder of the name `~`
-    return str(user_cache_path("gi_jax", appauthor=False) / "compiled")
+        return user_path(own)
+    user_path("~")  # platformdirs takes a home that is unknown for a folder of the name `~`
+    return user_cache_path("gi_jax", appauthor=False)
 
 
 def is_address(folder: str) -> bool:

@@ -55,7 +55,11 @@ class StudyConfig:
     out: str = "runs/study"  # folder of the runs
     document: str = "docs/accuracy.md"  # the tables go between its markers
     picture: str = "docs/accuracy.png"
+    results: str = (
+        ""  # JSON file that keeps the numbers of finished cells, beside the document say; none if empty
+    )
     seeds: tuple[int, ...] = (0,)
+    seeds_of_splits: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # for some splits, others
     datasets: tuple[StudyDatasetConfig, ...] = ()
     rows: tuple[StudyRowConfig, ...] = ()
 
@@ -63,13 +67,21 @@ class StudyConfig:
         datasets = [dataset.name for dataset in self.datasets]
         _check_names("datasets", datasets)
         _check_names("rows", [row.name for row in self.rows])
-        if len(set(self.seeds)) < len(self.seeds) or not self.seeds:
-            raise GiJaxError(f"seeds is {list(self.seeds)}, expected at least one number, each once")
+        for split in self.seeds_of_splits:
+            one_of("a split of seeds_of_splits", split, SPLIT_KINDS)
+        for key, seeds in {"seeds": self.seeds, **self.seeds_of_splits}.items():
+            if len(set(seeds)) < len(seeds) or not seeds:
+                where = key if key == "seeds" else f"seeds_of_splits.{key}"
+                raise GiJaxError(f"{where} is {list(seeds)}, expected at least one number, each once")
         for row in self.rows:
             for name in (*row.datasets, *row.dataset_overrides):
                 one_of(f"a dataset of row '{row.name}'", name, datasets)
             for name in row.splits:
                 one_of(f"a split of row '{row.name}'", name, SPLIT_KINDS)
+
+    def seeds_for(self, split: str) -> tuple[int, ...]:
+        """The seeds that a split is drawn with."""
+        return tuple(self.seeds_of_splits.get(split, self.seeds))
 
 
 def load_study(path: str | Path, overrides: Sequence[str] = ()) -> StudyConfig:
@@ -89,7 +101,11 @@ def load_study(path: str | Path, overrides: Sequence[str] = ()) -> StudyConfig:
     for key, file in {"config": own, **{f"config of row '{row.name}'": row.config for row in rows}}.items():
         if not file:
             raise GiJaxError(f"{path}: {key} is not given; name the configuration file to start from")
-    outputs = {key: str(user_path(getattr(study, key))) for key in ("out", "document", "picture")}
+    outputs = {
+        key: str(user_path(path))
+        for key in ("out", "document", "picture", "results")
+        if (path := getattr(study, key))
+    }
     return replace(study, config=own, rows=rows, **outputs)
 
 

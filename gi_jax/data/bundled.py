@@ -10,6 +10,7 @@ from pathlib import Path
 from gi_jax.data.formats.tables import read_table
 from gi_jax.data.gene_list import GeneList, load_gene_list
 from gi_jax.errors import GiJaxError
+from gi_jax.files import read_text
 
 YEAST = Path(__file__).parent / "yeast"
 # What one must know of a bundled set of genotypes before training on it.
@@ -43,6 +44,23 @@ def bundled_studies() -> tuple[str, ...]:
 def study_file(name: str) -> Path:
     """The file of a bundled set of measured genotypes."""
     return YEAST / "genotypes" / f"{name}.tsv.gz"
+
+
+@cache
+def bundled_models() -> tuple[str, ...]:
+    """The names of the bundled models, each that of the study it was fitted to."""
+    folder = YEAST / "models"
+    return tuple(sorted(path.name for path in folder.iterdir())) if folder.is_dir() else ()
+
+
+def model_folder(name: str) -> Path:
+    """The folder of a bundled model."""
+    return YEAST / "models" / name
+
+
+def model_card(name: str) -> str:
+    """What a bundled model is, and what it is worth."""
+    return read_text(model_folder(name) / "README.md")
 
 
 def study_notes(name: str) -> tuple[str, ...]:

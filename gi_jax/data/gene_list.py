@@ -31,6 +31,7 @@ _HEADER = re.compile(
     "(id|name|tag|symbol|identifier)?s?"
 )
 
+MOST_REMEMBERED = 2**16  # names whose meaning is kept
 _COMMA = re.compile(r"[^,]+(,\d+)+")  # ADE5,7 is one gene; YAL001C,YBL002W are two
 
 
@@ -103,7 +104,8 @@ class GeneList:
         before what it may stand for.
         """
         key = name.strip().upper()
-        if key not in self._looked_up:
+        found = self._looked_up.get(key)
+        if found is None:
             found = self._as_it_is(key)
             for meant, written in written_as(name) if not found.how else ():
                 other = self._as_it_is(meant.upper())
@@ -112,8 +114,10 @@ class GeneList:
                     date = note if "date" in written else ""
                     found = other._replace(note=other.note or date)
                     break
+            if len(self._looked_up) >= MOST_REMEMBERED:  # of a server, which anybody may ask for any name
+                self._looked_up.clear()
             self._looked_up[key] = found
-        return self._looked_up[key]
+        return found
 
     def _as_it_is(self, key: str) -> LookUp:
         """Of an upper-case name; `how` is empty for one that nobody knows."""

@@ -18,6 +18,20 @@ def search(genes: GeneList, words: str) -> list[int]:
     return found
 
 
+def starting_with(genes: GeneList, text: str) -> list[int]:
+    """The ids of genes one of whose names begins with a text, in any case: first those that people call so,
+    shorter names before longer ones.
+    """
+    start, found = text.strip().upper(), []
+    for gene in range(len(genes) if start else 0):
+        names = {genes.ids[gene], genes.labels[gene], *record_of(genes, gene).aliases}
+        fitting = [name for name in names if name.upper().startswith(start)]
+        if fitting:
+            label = genes.labels[gene]
+            found.append((label not in fitting, min(map(len, fitting)), label, gene))
+    return [gene for *_, gene in sorted(found)]
+
+
 def described(genes: GeneList, gene: int) -> tuple[str, ...]:
     """Systematic name, standard name, status, aliases and description of a gene, as fields of a table."""
     record = record_of(genes, gene)

@@ -31,6 +31,8 @@ class Adjacency:
     order_t: Array  # [E] int32, the entry of `senders` that each entry of `receivers_t` is
     multiplicity: Array  # [E] int32, how often the edge of each entry of `senders` occurs
     dense: Array | None = None  # [N, N] edge counts
+    # [E] how much of each entry of `senders` counts, to ask for predictions without some edges; 1 if None
+    weights: Array | None = None
     backend: str = struct.field(pytree_node=False, default="segment")
 
     @property

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,10 +17,13 @@ from safetensors.numpy import save_file
 
 from gi_jax.config import RunConfig, load_config, to_yaml
 from gi_jax.config.schema import plain
+from gi_jax.data.bundled import bundled_models
 from gi_jax.data.gene_list import GeneList, gene_list_text, load_gene_list
+from gi_jax.data.given_split import PARTS
 from gi_jax.data.networks import CellGraph
 from gi_jax.data.transforms import LabelTransform
 from gi_jax.errors import GiJaxError
+from gi_jax.experiment.bundled_model import load_bundled_model, solved_folder
 from gi_jax.experiment.confidence import Confidence, read_confidence, write_confidence
 from gi_jax.experiment.guard import check_names_nothing_outside, check_plain_files
 from gi_jax.experiment.labels import LABELS, read_json, read_transform
@@ -30,11 +35,12 @@ from gi_jax.experiment.stored_cell import (
     read_format,
     write_cell,
 )
-from gi_jax.files import PlainPath, replacing_together, write_text
+from gi_jax.files import PlainPath, new_folder, replacing_together, write_text
 from gi_jax.models.neural.fixed import take_member
 from gi_jax.models.registry import KINDS
 from gi_jax.models.weights import read_best
 
+LOGGER = logging.getLogger(__name__)
 CONFIG, NETWORKS, WEIGHTS, CARD = (
     "config.yaml",
     "networks.json",
@@ -129,12 +135,17 @@ def save_bundle(bundle: ModelBundle, folder: str | Path) -> None:
 def load_bundle(folder: str | Path) -> ModelBundle:
     """Reads a model folder, or the best weights of a run folder, in the dtypes in which they are stored.
 
+    The name of a bundled model, such as `collins2007`, stands for it where there is no folder of that name.
+
     Raises:
       GiJaxError: no such folder, a file is missing or damaged, or the weights belong to other genes.
     """
     folder = Path(folder)
+    if not folder.exists() and str(folder) in bundled_models():
+        return _bundled(str(folder))
     if not folder.is_dir():
-        raise GiJaxError(f"{folder}: no such folder; expected {_EXPECTED}")
+        known = f"; bundled models are {', '.join(bundled_models())}"
+        raise GiJaxError(f"{folder}: no such folder; expected {_EXPECTED}{known}")
     if not (folder / CONFIG).exists():
         raise GiJaxError(f"{folder}: holds no {CONFIG}; expected {_EXPECTED}")
     about = read_format(folder)
@@ -170,6 +181,36 @@ def load_bundle(folder: str | Path) -> ModelBundle:
             f"from a copy"
         )
     return replace(bundle, graph=cell.graph, parts=cell.parts)
+
+
+def _bundled(name: str) -> ModelBundle:
+    """A bundled model as it was kept when it was loaded before, or solved now and kept for the next time."""
+    kept = solved_folder(name)
+    if kept is not None and kept.is_dir():
+        try:
+            return load_bundle(kept)
+        except GiJaxError as error:
+            LOGGER.info("%s; the model is solved anew", error)
+            shutil.rmtree(kept, ignore_errors=True)
+    experiment, fitted, confidence, text = load_bundled_model(name)
+    bundle = ModelBundle(
+        experiment.config,
+        experiment.genes,
+        experiment.transform,
+        network_fingerprints(experiment.graph),
+        dict(fitted.arrays()),
+        confidence,
+        experiment.graph,
+        {part: experiment.table.genes[getattr(experiment.split, part)] for part in PARTS},
+        text,
+    )
+    try:
+        if kept is not None:
+            with new_folder(kept) as new:
+                save_bundle(bundle, new)
+    except (OSError, GiJaxError) as error:
+        LOGGER.info("%s is not kept as solved: %s", name, error)
+    return bundle
 
 
 def _check_same_model(path: Path, config: RunConfig, trained: dict[str, Any]) -> None:

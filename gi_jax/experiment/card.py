@@ -19,12 +19,19 @@ model = load_model("{folder}")
 model.predict(["{genotype}"])
 ```
 
-On the command line: `gi-jax predict {folder} {genotype}`. Genes, networks and label scale are in the folder.
+On the command line: `gi-jax predict {folder} {genotype}`. {there}
 """
 
 
 def card(
-    title: str, bundle: ModelBundle, origin: Sequence[str], evaluation: str, notes: Sequence[str], folder: str
+    title: str,
+    bundle: ModelBundle,
+    origin: Sequence[str],
+    evaluation: str,
+    notes: Sequence[str],
+    folder: str,
+    *,
+    whole: bool = True,
 ) -> str:
     """The text of README.md.
 
@@ -34,7 +41,9 @@ def card(
       evaluation: a table of metrics beside baselines, or why there is none.
       notes: what a reader of predictions should know.
       folder: its name.
+      whole: genes, networks and label scale are in the folder, and not in the package.
     """
+    where = {"genes": " (`genes.txt`, in this order)", "networks": " (`cell.npz`)"} if whole else {}
     model, genes, graph = bundle.config.model, bundle.genes, bundle.graph
     names = ", ".join(graph.names) if graph is not None and graph.names else "none"
     lines = [
@@ -45,22 +54,26 @@ def card(
         "## What it is",
         "",
         f"- model: {model.kind}",
-        f"- genes: {len(genes):,} (`genes.txt`, in this order)",
-        f"- networks: {names} (`cell.npz`)",
+        f"- genes: {len(genes):,}{where.get('genes', '')}",
+        f"- networks: {names}{where.get('networks', '')}",
     ]
     if graph is not None and graph.declared:
         absent = [name for name in graph.declared if name not in graph.names]
         lines.append(f"- networks it has weights for and no edges: {', '.join(absent)}")
     if bundle.parts:
         parts = ", ".join(f"{len(rows):,} {part}" for part, rows in bundle.parts.items())
-        lines.append(f"- genotypes: {parts} (which ones: `cell.npz`; scores are not in the folder)")
-    lines.append(f"- labels: {bundle.transform.kind}, score = label * scale + center (`labels.json`)")
+        which = " (which ones: `cell.npz`; scores are not in the folder)" if whole else ""
+        lines.append(f"- genotypes: {parts}{which}")
+    scale = " (`labels.json`)" if whole else ""
+    lines.append(f"- labels: {bundle.transform.kind}, score = label * scale + center{scale}")
     lines += ["", "## Data, licences, split", "", *(f"- {line}" for line in origin)]
     lines += ["", "## Metrics", "", evaluation]
     if notes:
         lines += ["", "## What to know", "", *(f"- {note}" for note in notes)]
-    some = ",".join(genes.ids[:2])
-    return "\n".join(lines) + "\n\n" + _LOAD.format(folder=folder, genotype=some)
+    rows = next((part for part in bundle.parts.values() if len(part)), None)
+    some = ",".join(genes.ids[:2] if rows is None else genes.names(rows[0]))
+    there = "Genes, networks and label scale are in the folder." if whole else "It comes with the package."
+    return "\n".join(lines) + "\n\n" + _LOAD.format(folder=folder, genotype=some, there=there)
 
 
 def card_of_export(meta: Mapping[str, Any], bundle: ModelBundle, notes: Sequence[str]) -> str:

@@ -17,7 +17,7 @@ from gi_jax.data.gene_list import GeneList
 from gi_jax.data.genotype_table import GenotypeTable, joined
 from gi_jax.data.given_split import given_split
 from gi_jax.data.leaks import check_no_leak
-from gi_jax.data.load_report import LoadReport
+from gi_jax.data.load_report import LeftOut, LoadReport, SourceReport
 from gi_jax.data.networks import CellGraph
 from gi_jax.data.splits import Split, k_fold_splits, split_genotypes, with_additional_training
 from gi_jax.data.transforms import LabelTransform, fit_label_transform
@@ -134,6 +134,13 @@ def load_measured(config: RunConfig, genes: GeneList) -> tuple[GenotypeTable, in
         return table, len(table), report
     others, of_others = load_genotypes(genes, config.data.additional_training, keep=config.data.filter)
     _check_named_once(table, others)
+    if config.data.additional_genes == "measured":
+        known = np.append(np.unique(table.genes), table.num_genes)
+        own = np.isin(others.genes, known).all(axis=1)
+        why = LeftOut(int((~own).sum()), "with a gene that data.genotypes do not delete")
+        added = SourceReport("data.additional_training", "genotypes", len(own), int(own.sum()), (why,))
+        of_others += LoadReport((added,))
+        others = others.take(own)
     return joined([table, others]), len(table), report + of_others
 
 

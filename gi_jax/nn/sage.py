@@ -11,7 +11,7 @@ from jax import Array
 
 from gi_jax.data.networks import Adjacency
 from gi_jax.nn.mlp import Linear, LinearParameters
-from gi_jax.ops.spmm import spmm
+from gi_jax.ops.spmm import in_degree, spmm
 
 
 class SAGEParameters(NamedTuple):
@@ -41,5 +41,5 @@ def sage(parameters: SAGEParameters, adjacency: Adjacency, x: Array) -> Array:
 
     A repeated edge counts each time, in the sum and in the number of neighbours.
     """
-    degree = jnp.maximum(jnp.diff(adjacency.indptr), 1)[:, None].astype(x.dtype)  # [N, 1]
+    degree = jnp.maximum(in_degree(adjacency), 1)[:, None].astype(x.dtype)  # [N, 1]
     return jax.nn.relu(parameters.neighbours(spmm(adjacency, x) / degree) + parameters.own(x))

@@ -26,9 +26,14 @@ def shared_neighbours(network: Adjacency, genes: np.ndarray) -> np.ndarray:
     the less the more neighbours it has itself, by one over the square root of their number, so that hubs
     do not make all genes alike. A gene without neighbours is like no other.
     """
+    return kernel_of(neighbour_profiles(network), genes)
+
+
+def neighbour_profiles(network: Adjacency) -> Sparse:
+    """Rows of length 1, or 0, whose scalar products `shared_neighbours` gives: `[N, N]`."""
     profiles: Sparse = _adjacency(network) + scipy.sparse.identity(network.num_genes, format="csr")
     degree = np.asarray(profiles.sum(axis=0)).reshape(-1)
-    return _cosine(profiles.multiply(degree**-0.5).tocsr(), genes)
+    return _of_length_one(profiles.multiply(degree**-0.5).tocsr())
 
 
 def diffusion(network: Adjacency, genes: np.ndarray, time: float = 1.0) -> np.ndarray:
@@ -37,13 +42,18 @@ def diffusion(network: Adjacency, genes: np.ndarray, time: float = 1.0) -> np.nd
     L = 1 - D^-1/2 A D^-1/2 is the normalised Laplacian of the undirected network (Kondor and Lafferty
     2002; Smola and Kondor 2003). A gene without neighbours is like no other.
     """
+    half = diffusion_profiles(network, time)
+    return (half @ half[genes].T).astype(np.float32)
+
+
+def diffusion_profiles(network: Adjacency, time: float = 1.0) -> np.ndarray:
+    """Rows of length 1 whose scalar products `diffusion` gives: `[N, N]`."""
     adjacency = _adjacency(network)
     degree = np.maximum(np.asarray(adjacency.sum(axis=0)).reshape(-1), 1)
     root = scipy.sparse.diags(degree**-0.5)
     spread = (root @ adjacency @ root * (time / 2)).tocsr()
     half = np.exp(-time / 2) * scipy.sparse.linalg.expm_multiply(spread, np.eye(network.num_genes))
-    half /= np.linalg.norm(half, axis=1, keepdims=True)  # exp(-L) = half half^T
-    return (half @ half[genes].T).astype(np.float32)
+    return half / np.linalg.norm(half, axis=1, keepdims=True)  # exp(-L) = half half^T
 
 
 def like_features(values: np.ndarray, genes: np.ndarray) -> np.ndarray:
@@ -55,7 +65,12 @@ def like_features(values: np.ndarray, genes: np.ndarray) -> np.ndarray:
         genes that have a value and cut at 4 standard deviations; an unknown value is the column's mean.
         A gene without any value, or set, is like no other.
     """
-    return _cosine(scaled_columns(values), genes)
+    return kernel_of(feature_profiles(values), genes)
+
+
+def feature_profiles(values: np.ndarray) -> Sparse:
+    """Rows of length 1, or 0, whose scalar products `like_features` gives: `[N, C]`."""
+    return _of_length_one(scaled_columns(values))
 
 
 def scaled_columns(values: np.ndarray) -> np.ndarray:
@@ -72,12 +87,15 @@ def scaled_columns(values: np.ndarray) -> np.ndarray:
     return np.nan_to_num(np.clip(scaled, -LARGEST_Z, LARGEST_Z)).astype(np.float32)
 
 
-def _cosine(profiles: Sparse, genes: np.ndarray) -> np.ndarray:
+def _of_length_one(profiles: Sparse) -> Sparse:
     square = profiles.multiply(profiles) if scipy.sparse.issparse(profiles) else profiles**2
     norm = np.sqrt(np.asarray(square.sum(axis=1))).reshape(-1)
-    scale = 1 / np.where(norm > 0, norm, 1)
-    own = scipy.sparse.diags(scale) @ profiles
-    product = own @ own[genes].T
+    return scipy.sparse.diags(1 / np.where(norm > 0, norm, 1)) @ profiles
+
+
+def kernel_of(profiles: Sparse, genes: np.ndarray) -> np.ndarray:
+    """Scalar products `[N, n]` of rows of length 1 with those of `genes`; 1 of a gene with itself."""
+    product = profiles @ profiles[genes].T
     kernel = product.toarray() if scipy.sparse.issparse(product) else product
     kernel = np.asarray(kernel, np.float32)
     kernel[genes, np.arange(len(genes))] = 1.0

@@ -74,6 +74,8 @@ def _attend(
         top = jnp.maximum(top, lax.stop_gradient(own))
     top = jnp.where(jnp.isfinite(top), top, 0)  # a gene without a kept edge
     weight = jnp.exp(logits - top[i])  # [E, A], 0 for a masked edge
+    if adjacency.weights is not None:
+        weight *= adjacency.weights[:, None]
     total = segment_sum(weight, i, n, indices_are_sorted=True)  # [N, A]
     out = segment_sum(weight[..., None] * messages, i, n, indices_are_sorted=True)  # [N, A, D]
     if own is not None:

@@ -49,7 +49,33 @@ def spmm(adjacency: Adjacency | SelectedNetwork, x: Array) -> Array:
     if x.shape[0] != adjacency.num_genes:
         raise GiJaxError(f"the network has {adjacency.num_genes} genes, but {x.shape[0]} rows were given")
     flat = x.reshape(x.shape[0], -1)  # [N, C]
+    if is_weighted(adjacency):
+        return _weighted_product(adjacency, flat).astype(x.dtype).reshape(x.shape)
     return _spmm(adjacency, flat).astype(x.dtype).reshape(x.shape)
+
+
+def is_weighted(adjacency: Adjacency | SelectedNetwork) -> bool:
+    """Whether edges count in part; of several networks all do, or none."""
+    first = adjacency.networks[0] if isinstance(adjacency, SelectedNetwork) else adjacency
+    return first.weights is not None
+
+
+def in_degree(adjacency: Adjacency) -> Array:
+    """How many messages every gene receives, `[N]`."""
+    if adjacency.weights is None:
+        return jnp.diff(adjacency.indptr)
+    return segment_sum(adjacency.weights, adjacency.receivers, adjacency.num_genes, indices_are_sorted=True)
+
+
+def _weighted_product(adjacency: Adjacency | SelectedNetwork, x: Array) -> Array:
+    """`out[i] = sum_e w_e x[j_e]` over the entries e of row i, with derivatives by the weights too."""
+    if isinstance(adjacency, SelectedNetwork):
+        products = [partial(_weighted_product, network) for network in adjacency.networks]
+        return jax.lax.switch(adjacency.number, products, x)
+    x = x.astype(accumulator(x.dtype))
+    if adjacency.num_edges == 0:
+        return jnp.zeros_like(x)
+    return sparse_product(replace(adjacency, backend="segment"), x, adjacency.weights)
 
 
 @jax.custom_vjp

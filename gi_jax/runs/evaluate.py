@@ -10,9 +10,11 @@ from rich.console import Console
 
 from gi_jax.config import RunConfig
 from gi_jax.config.paths import check_files
+from gi_jax.data.bundled import bundled_gene_list, bundled_studies
 from gi_jax.data.formats.genotype_files import load_genotypes
 from gi_jax.data.genotype_filter import GenotypeFilter
 from gi_jax.data.genotype_table import GenotypeTable
+from gi_jax.data.given_split import given_split
 from gi_jax.data.splits import load_split
 from gi_jax.errors import GiJaxError
 from gi_jax.evaluation.calibration import calibrate
@@ -20,7 +22,7 @@ from gi_jax.evaluation.evaluation import MODEL, Evaluation, print_evaluation
 from gi_jax.evaluation.evaluation import evaluate as evaluate_table
 from gi_jax.evaluation.metrics import regression_metrics
 from gi_jax.experiment.bundle import CONFIG, ModelBundle, load_bundle
-from gi_jax.experiment.experiment import load_experiment
+from gi_jax.experiment.experiment import load_experiment, load_measured
 from gi_jax.models.weights import read_best_record
 from gi_jax.predict.predictor import Predictor
 from gi_jax.runs.resume import check_same_data, check_same_genes
@@ -79,13 +81,12 @@ def _evaluate_folder(
     console: Console,
     prepare: Callable[[RunConfig], None],
 ) -> Evaluation:
-    """A model folder on a table of measurements; it holds no scores to fit baselines to."""
-    if genotypes is None:
-        raise GiJaxError(
-            f"{folder}: is a model folder, which holds no measurements; give a table of some with "
-            f"--genotypes FILE"
-        )
+    """A model folder on its test genotypes, if the package has them, or on a table of measurements; it holds
+    no scores to fit baselines to.
+    """
     prepare(bundle.config)
+    if genotypes is None:
+        return _evaluate_bundled(folder, bundle, console)
     predictor = Predictor(bundle)
     for note in predictor.notes:
         console.print(note)
@@ -102,6 +103,25 @@ def _evaluate_folder(
         table, {MODEL: mean}, {MODEL: regression_metrics(mean, table.score)}, std, calibration
     )
     print_evaluation(evaluation, f"genotypes of {genotypes}", console)
+    return evaluation
+
+
+def _evaluate_bundled(folder: Path, bundle: ModelBundle, console: Console) -> Evaluation:
+    """A model folder on the genotypes it kept for its test, which a bundled study measured."""
+    sources = bundle.config.data.genotypes
+    bundled = sources and set(sources) <= set(bundled_studies())
+    if not bundle.parts or not bundled or bundle.genes.fingerprint != bundled_gene_list().fingerprint:
+        raise GiJaxError(
+            f"{folder}: is a model folder, which holds no measurements; give a table of some with "
+            f"--genotypes FILE"
+        )
+    table, _, _ = load_measured(bundle.config, bundle.genes)
+    experiment = load_experiment(bundle.config, given_split(table, bundle.parts, str(folder)))
+    predictor = Predictor(bundle, experiment.graph)
+    for note in predictor.notes:
+        console.print(note)
+    evaluation = evaluate_table(experiment, predictor, experiment.test)
+    print_evaluation(evaluation, f"test genotypes ({experiment.split.kind} split)", console)
     return evaluation
 
 

@@ -10,9 +10,11 @@ from gi_jax.config import RunConfig, load_config
 from gi_jax.config.load import flat, stated_keys
 from gi_jax.config.schema import plain
 from gi_jax.config.yaml_text import override
+from gi_jax.data.bundled import bundled_models, model_folder
 from gi_jax.errors import GiJaxError
 from gi_jax.experiment.bundle import CONFIG
 from gi_jax.experiment.stored_cell import FORMAT, read_format
+from gi_jax.models.registry import KINDS
 
 OWN = ("data.model_folder", "data.inherit", "model.checkpoint_path")
 
@@ -32,8 +34,16 @@ def going_on(model: Path, config: Path | None, overrides: Sequence[str]) -> Star
     Raises:
       GiJaxError: the folder is not whole, or anything that is wrong with the configuration.
     """
+    if not model.exists() and str(model) in bundled_models():
+        model = model_folder(str(model))
     if not (model / CONFIG).exists():
         raise GiJaxError(f"{model}: holds no {CONFIG}; expected a model folder")
+    before = load_config(model / CONFIG).config
+    if KINDS[before.model.kind].fit is not None:
+        raise GiJaxError(
+            f"{model}: is a model of kind {before.model.kind}, which is solved for and not trained by steps "
+            f"that could go on; fit it anew with `gi-jax train --config {model / CONFIG}`"
+        )
     if read_format(model)["format"] < FORMAT:
         raise GiJaxError(
             f"{model}: does not hold its networks, so nothing can be inherited; make a run whole with "
@@ -56,7 +66,6 @@ def going_on(model: Path, config: Path | None, overrides: Sequence[str]) -> Star
         override("model.checkpoint_path", str(model.absolute())),
         override("data.inherit", [what for what in ("labels", "split") if what not in replaced]),
     ]
-    before = load_config(model / CONFIG).config
     wanted = load_config(model / CONFIG if config is None else config, [*overrides, *own]).config
     was, now = flat(plain(before)), flat(plain(wanted))
     changes = [

@@ -47,8 +47,8 @@ def package(run: Path, folder: Path) -> None:
         found = network_fingerprints(experiment.graph)
         parts = {part: experiment.table.genes[getattr(experiment.split, part)] for part in PARTS}
         bundle = replace(bundle, graph=experiment.graph, parts=parts, networks=found)
-        bundle = replace(bundle, card=card("A model of genetic interactions", bundle, _origin(experiment),
-                                           _metrics(run / EVALUATION), (), folder.name))  # fmt: skip
+        bundle = replace(bundle, card=card("A model of genetic interactions", bundle, origin(experiment),
+                                           metrics_table(run / EVALUATION), (), folder.name))  # fmt: skip
     bundle = replace(bundle, config=_by_itself(bundle.config))
     with new_folder(folder) as new:
         save_bundle(bundle, new)
@@ -57,14 +57,18 @@ def package(run: Path, folder: Path) -> None:
 
 def _by_itself(config: RunConfig) -> RunConfig:
     """The configuration without what names files of this machine."""
-    data = config.data
+    data, start = config.data, config.model.checkpoint_path
     bundled = bundled_studies()
     named, added = (
         tuple(source for source in sources if source in bundled)
         for sources in (data.genotypes, data.additional_training)
     )
     own = DataConfig(
-        genotypes=named, additional_training=added, filter=data.filter, split=replace(data.split, files={})
+        genotypes=named,
+        additional_training=added,
+        additional_genes=data.additional_genes,
+        filter=data.filter,
+        split=replace(data.split, files={}),
     )
     cache = TrainerConfig.compilation_cache
     features = tuple(name for name in config.cell_dataset.features if name not in data.features)
@@ -72,13 +76,14 @@ def _by_itself(config: RunConfig) -> RunConfig:
         config,
         data=own,
         cell_dataset=replace(config.cell_dataset, features=features),
-        model=replace(config.model, checkpoint_path=None),
+        model=config.model if start is None else replace(config.model, checkpoint_path=None),
         regression_task=replace(config.regression_task, frozen=()),
         trainer=replace(config.trainer, compilation_cache=cache),
     )
 
 
-def _origin(experiment: Experiment) -> Sequence[str]:
+def origin(experiment: Experiment) -> Sequence[str]:
+    """Where the genotypes of a model come from, and how they were split, in lines of a card."""
     lines, bundled = [], bundled_studies()
     data = experiment.config.data
     for source in (*data.genotypes, *data.additional_training):
@@ -91,7 +96,7 @@ def _origin(experiment: Experiment) -> Sequence[str]:
     return [*lines, str(experiment.split)]
 
 
-def _metrics(path: Path) -> str:
+def metrics_table(path: Path) -> str:
     """The metrics of a run's test split, as a table in Markdown."""
     if not path.exists():
         return "Not measured: the run was never evaluated."

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from gi_jax.arguments import as_sequence
-from gi_jax.config import ModelConfig, RunConfig, load_config
+from gi_jax.config import DataConfig, ModelConfig, RunConfig, load_config
 from gi_jax.config.paths import with_absolute_paths
 from gi_jax.config.schema import plain
 from gi_jax.config.study import BASELINES, StudyConfig, StudyDatasetConfig, StudyRowConfig
@@ -18,7 +20,8 @@ from gi_jax.errors import GiJaxError
 from gi_jax.experiment.bundle import CONFIG
 from gi_jax.models.registry import COMPETITORS
 from gi_jax.runs.resume import flat
-from gi_jax.study.results import RESULTS, read_results
+from gi_jax.study.kept import read_kept
+from gi_jax.study.results import RESULTS, Result, read_results
 
 # Keys that change neither weights nor numbers.
 _IRRELEVANT = ("checkpoint_every_n_steps", "log_every_n_steps", "loggers", "compilation_cache")
@@ -48,6 +51,7 @@ class Cell:
     config: RunConfig
     folder: Path
     baselines: tuple[str, ...] = ()  # names, in the baselines' cell only
+    kept: Mapping[str, Result] | None = None  # of an earlier run whose folder may be gone
 
     @property
     def name(self) -> str:
@@ -59,17 +63,30 @@ class Cell:
         """The rows of the study's tables that the cell has results for."""
         return self.baselines or (self.row,)
 
+    def results(self) -> Mapping[str, Result]:
+        """The results of a cell that is done, by row."""
+        if (self.folder / RESULTS).exists():
+            return read_results(self.folder)
+        assert self.kept is not None, "asked of cells that are done only"
+        return self.kept
+
     def changed_key(self) -> str | None:
         """The first key in which the run on disk was configured otherwise; None if there is none."""
-        before = flat(plain(load_config(self.folder / CONFIG).config))
-        now = flat(plain(with_absolute_paths(self.config)))
+        before, now = self.relevant(load_config(self.folder / CONFIG).config), self.relevant(self.config)
+        return next((key for key in now | before if before.get(key) != now.get(key)), None)
+
+    @staticmethod
+    def relevant(config: RunConfig) -> dict[str, Any]:
+        """The settings that weights and numbers depend on, by dotted key."""
         skipped = {f"trainer.{name}" for name in _IRRELEVANT}
-        different = (key for key in now | before if before.get(key) != now.get(key) and key not in skipped)
-        return next(different, None)
+        settings = flat(plain(with_absolute_paths(config)))
+        return {key: value for key, value in settings.items() if key not in skipped}
 
     def state(self) -> State:
         """How far the cell is, from what lies in its folder."""
         if not (self.folder / RESULTS).exists():
+            if self.kept is not None:
+                return State.DONE
             return State.STARTED if (self.folder / CONFIG).exists() else State.PLANNED
         changed = self.changed_key() is not None or not set(self.rows) <= set(read_results(self.folder))
         if changed and self.baselines:
@@ -86,11 +103,13 @@ def plan_cells(study: StudyConfig) -> tuple[Cell, ...]:
       GiJaxError: a row's configuration is wrong, or a row would learn from other genotypes than its
         neighbours.
     """
+    kept = read_kept(study.results)
     return tuple(
-        cell
-        for seed in study.seeds
+        replace(cell, kept=kept.of(cell.name, cell.relevant(cell.config), cell.rows))
+        for seed in dict.fromkeys((*study.seeds, *chain(*study.seeds_of_splits.values())))
         for dataset in study.datasets
         for split in dataset.splits
+        if seed in study.seeds_for(split)
         for cell in _cells_of_one_split(study, dataset, split, seed)
     )
 
@@ -136,7 +155,7 @@ def _cells_of_one_split(study: StudyConfig, dataset: StudyDatasetConfig, split: 
         if dataset.name not in (row.datasets or [dataset.name]) or split not in (row.splits or [split]):
             continue
         config = _configure(row.config, _overrides(row, dataset.name), dataset, split, seed)
-        if replace(config.data, additional_training=()) != replace(common.data, additional_training=()):
+        if _to_split(config.data) != _to_split(common.data):
             raise GiJaxError(
                 f"row '{row.name}' has another data section on dataset '{dataset.name}' than the study's "
                 f"own configuration {study.config}; rows are compared on the same genotypes, so put "
@@ -144,6 +163,11 @@ def _cells_of_one_split(study: StudyConfig, dataset: StudyDatasetConfig, split: 
             )
         cells.append(Cell(dataset.name, split, seed, row.name, config, group / row.name))
     return cells
+
+
+def _to_split(data: DataConfig) -> DataConfig:
+    """The data section without what is added to the training: rows may differ in that."""
+    return replace(data, additional_training=(), additional_genes=DataConfig.additional_genes)
 
 
 def _overrides(row: StudyRowConfig, dataset: str) -> tuple[str, ...]:

@@ -12,8 +12,9 @@ from gi_jax.errors import GiJaxError
 from gi_jax.evaluation.coverage import ALL, NEVER, OFTEN, SELDOM
 from gi_jax.files import check_folder, check_writable, read_text, replacing_together, write_text
 from gi_jax.study.cells import Cell, State
+from gi_jax.study.kept import write_kept
 from gi_jax.study.picture import plot_study
-from gi_jax.study.results import Result, read_results
+from gi_jax.study.results import Result
 from gi_jax.study.summary import summary
 
 BEGIN, END = "<!-- study: written by gi-jax study from here -->", "<!-- study: to here -->"
@@ -22,7 +23,7 @@ Block = dict[str, list[Result | None]]  # a dataset and split: row -> a result p
 
 
 def write_report(study: StudyConfig, cells: Sequence[Cell]) -> None:
-    """Writes the picture and, between the markers of the document, the tables.
+    """Writes the picture, the file of results and, between the markers of the document, the tables.
 
     A document that is not there yet is created.
 
@@ -30,6 +31,9 @@ def write_report(study: StudyConfig, cells: Sequence[Cell]) -> None:
       GiJaxError: the document has no markers, or not in this order.
     """
     states = [cell.state() for cell in cells]
+    if study.results:
+        done = [cell for cell, state in zip(cells, states, strict=True) if state is State.DONE]
+        write_kept(study.results, {c.name: (c.relevant(c.config), c.results()) for c in done})
     blocks = collect(study, cells, states)
     run = {title: block for title, block in blocks.items() if any(map(any, block.values()))}
     document, picture = Path(study.document), Path(study.picture)
@@ -63,12 +67,13 @@ def surroundings(document: Path) -> tuple[str, str]:
 
 
 def check_report(study: StudyConfig) -> None:
-    """Tries, before the work, whether the document and the picture can be written; makes their folders.
+    """Tries, before the work, whether the files of the report can be written; makes their folders.
 
     Raises:
       GiJaxError: one of them cannot.
     """
-    for path in (Path(study.document), Path(study.picture)):
+    written = (study.document, study.picture, *filter(None, [study.results]))
+    for path in map(Path, written):
         check_folder(path.parent, create=True)
         check_writable(path)
     surroundings(Path(study.document))
@@ -79,9 +84,9 @@ def collect(study: StudyConfig, cells: Sequence[Cell], states: Sequence[State]) 
     blocks: dict[str, Block] = {}
     for cell, state in zip(cells, states, strict=True):
         block = blocks.setdefault(f"{cell.dataset}, {cell.split} split", {})
-        results = read_results(cell.folder) if state is State.DONE else {}
+        results, seeds = cell.results() if state is State.DONE else {}, study.seeds_for(cell.split)
         for row in cell.rows:
-            block.setdefault(row, [None] * len(study.seeds))[study.seeds.index(cell.seed)] = results.get(row)
+            block.setdefault(row, [None] * len(seeds))[seeds.index(cell.seed)] = results.get(row)
     return blocks
 
 

@@ -77,6 +77,13 @@ def test_a_configuration_names_them(tmp_path: Path) -> None:
     np.testing.assert_array_equal(helped.val.score, alone.val.score)
     assert helped.table.studies == helped.transform.studies == ("ours", "others")
     assert len(helped.split.train) > len(alone.split.train)
+    few = ["data.filter.max_genes=2", "data.additional_genes=measured", "model.studies=apart"]
+    write(tmp_path / "some.tsv", table("some", 40, 2, genes=20), genes)
+    of_some = [text.replace("ours.tsv", "some.tsv") for text in overrides]
+    close = load_experiment(parse_config("", [*of_some, more, scaled, *few]).config)
+    added = close.table.genes[close.table.study == 1]
+    assert 0 < len(added) < 60 and (added < 20).all()
+    assert "with a gene that data.genotypes do not delete" in str(close.report)
     twice = more.replace("others.tsv", "ours.tsv")
     with pytest.raises(GiJaxError, match="the study 'ours' is in data.genotypes and in data.additional"):
         load_experiment(parse_config("", [*overrides, twice]).config)

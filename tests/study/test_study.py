@@ -95,6 +95,19 @@ def test_a_row_takes_part_in_its_splits_only(planned: StudyConfig) -> None:
     ]
 
 
+def test_splits_may_have_seeds_of_their_own(planned: StudyConfig) -> None:
+    (dataset,) = planned.datasets
+    study = replace(
+        planned,
+        datasets=(replace(dataset, splits=("random", "gene_disjoint_1"), baselines=()),),
+        rows=planned.rows[:1],
+        seeds=(0, 1),
+        seeds_of_splits={"random": (5,)},
+    )
+    found = [(cell.split, cell.seed) for cell in plan_cells(study)]
+    assert found == [("gene_disjoint_1", 0), ("gene_disjoint_1", 1), ("random", 5)]
+
+
 @pytest.fixture
 def copied(done: StudyConfig, tmp_path: Path) -> StudyConfig:
     """The finished study in a folder that a test may change."""
@@ -128,6 +141,23 @@ def test_every_number_of_the_table_follows_from_the_predictions(done: StudyConfi
         assert table_row(done, row)[1:4] == expected
         assert table_row(done, row)[-1] == "1 of 1"
     assert table_row(done, "mean")[1:3] == ["-", "-"]  # a constant correlates with nothing
+
+
+def test_results_that_are_kept_outlive_the_folders_of_their_runs(copied: StudyConfig) -> None:
+    study = replace(copied, results=str(Path(copied.out).parent / "docs" / "results.json"))
+    run(study)
+    page, kept = Path(study.document).read_text(), Path(study.results).read_text()
+    shutil.rmtree(study.out)
+    assert states(study) == ["done"] * 3 and states(copied) == ["planned"] * 3
+    run(study)  # nothing is left to do
+    assert not (Path(study.out) / GROUP).exists()
+    assert (Path(study.document).read_text(), Path(study.results).read_text()) == (page, kept)
+    (concat, *others) = study.rows
+    changed = replace(study, rows=(replace(concat, overrides=("trainer.max_epochs=7",)), *others))
+    assert states(changed) == ["done", "planned", "done"]
+    Path(study.results).write_text('{"a": 3}')
+    with pytest.raises(GiJaxError, match="results.json: holds no results of a study"):
+        plan_cells(study)
 
 
 def test_validation_chose_the_epoch_that_the_table_shows(done: StudyConfig) -> None:

@@ -26,7 +26,9 @@ from gi_jax.models.closed_form.options import (
     QueryPairOptions,
 )
 from gi_jax.models.closed_form.pair_kernel import PairKernel, restore_pair_kernel
-from gi_jax.models.closed_form.pair_kernel_fit import fit_pair_kernel
+from gi_jax.models.closed_form.pair_kernel_fit import fit_in_rounds, fit_pair_kernel
+from gi_jax.models.closed_form.pair_kernel_rounds import model_of_weights
+from gi_jax.models.closed_form.pair_kernel_weights import Weights
 from gi_jax.models.closed_form.query_pair import (
     QueryPairMean,
     fit_query_pair_mean,
@@ -47,12 +49,15 @@ __all__ = [
     "PairKernelOptions",
     "QueryPairMean",
     "QueryPairOptions",
+    "Weights",
     "fit_additive",
     "fit_gradient_boosting",
+    "fit_in_rounds",
     "fit_low_rank",
     "fit_mean",
     "fit_pair_kernel",
     "fit_query_pair_mean",
+    "model_of_weights",
     "restore_additive",
     "restore_low_rank",
     "restore_mean",

@@ -12,6 +12,7 @@ from jax import Array
 
 from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.errors import GiJaxError
+from gi_jax.models.closed_form.kernel_parts import KEPT, KernelParts, restore_parts, shapes_of_parts
 from gi_jax.models.closed_form.pair_posterior import GeneKernel, OfDraws, PairPosterior
 from gi_jax.models.closed_form.solved import check_arrays, check_gene_numbers, check_settings
 from gi_jax.models.model import Cell, Planned, Prediction, PredictionSettings
@@ -57,7 +58,9 @@ class PairKernel(OfDraws):
     variance_scale: np.ndarray  # [T]
     intercept: np.ndarray  # [T]
     residual: float  # of the linear system, relative
+    explained_roots: np.ndarray  # [N] float32 in place of draws, see `PairPosterior.rank_one`; [0] without
     chosen: str = ""
+    parts: KernelParts | None = None  # what K is made of, where it is known
 
     @property
     def num_genes(self) -> int:  # pyright: ignore[reportIncompatibleVariableOverride] # is only read
@@ -65,14 +68,15 @@ class PairKernel(OfDraws):
         return len(self.own)
 
     def arrays(self) -> dict[str, Any]:
-        """All fields but `chosen`."""
+        """All fields but `chosen`; those of the parts where they are known."""
         arrays = {name: getattr(self, name) for name in _ARRAYS}
         numbers = {name: np.float64(getattr(self, name)) for name in _NUMBERS}
-        return {**arrays, **numbers, "genes": self.genes.astype(np.int32)}
+        of_parts = {} if self.parts is None else self.parts.arrays()
+        return {**arrays, **numbers, "genes": self.genes.astype(np.int32), **of_parts}
 
     @cached_property
     def _gene_kernel(self) -> GeneKernel:
-        return GeneKernel(self.genes, self.kernel, self.own, self.constant)
+        return GeneKernel(self.genes, self.kernel, self.own, self.constant, self.parts)
 
     @cached_property
     def _posteriors(self) -> dict[int, PairPosterior]:
@@ -88,6 +92,7 @@ class PairKernel(OfDraws):
                 measured=self.measured,
                 coefficients=self.coefficients * weight,
                 draws=self.draws.astype(np.float32) * (self.draw_scale * weight).astype(np.float32),
+                explained_roots=self.explained_roots,
                 scale=float(self.between[t, t]),
                 noise=float(self.noise[t]),
                 variance_scale=float(self.variance_scale[t]),
@@ -119,7 +124,7 @@ class PairKernel(OfDraws):
             labels[rows] = found.members[0]
             if found.std is not None:
                 std[rows] = found.std
-        return Prediction(labels[None], std if len(self.draws) else None)
+        return Prediction(labels[None], std if self.abilities.has_deviations else None)
 
     def screen(self, wanted: Wanted) -> Iterable[Planned]:
         """Every genotype of a screen, tile by tile, as the first study has it."""
@@ -138,6 +143,7 @@ _ARRAYS = (
     "noise",
     "variance_scale",
     "intercept",
+    "explained_roots",
 )
 _NUMBERS = ("constant", "draw_scale", "residual")
 
@@ -152,6 +158,7 @@ def restore_pair_kernel(
     """
     check_settings("pair_kernel", settings)
     total = len(cell.genes)
+    arrays = {"explained_roots": np.zeros(0, np.float32), **arrays}  # which earlier versions did not have
 
     def length(name: str) -> int | None:
         return np.shape(arrays[name])[0] if np.ndim(arrays.get(name, 0)) == 1 else None
@@ -165,9 +172,11 @@ def restore_pair_kernel(
         "study": (m,),
         "coefficients": (m,),
         "draws": (None, m),
+        "explained_roots": (total if np.size(arrays["explained_roots"]) else 0,),
         "between": (t, t),
         **dict.fromkeys(("noise", "variance_scale", "intercept"), (t,)),
         **dict.fromkeys(_NUMBERS, ()),
+        **shapes_of_parts(arrays, total),
     }
     found = check_arrays("pair_kernel", arrays, shapes)
     genes = check_gene_numbers("pair_kernel", found["genes"], total)
@@ -178,4 +187,5 @@ def restore_pair_kernel(
                 "the weights from a copy or train again"
             )
     held: dict[str, Any] = {name: float(found[name]) for name in _NUMBERS}
-    return PairKernel(**{**found, **held, "genes": genes})
+    kept = {name: array for name, array in found.items() if name not in KEPT}
+    return PairKernel(**{**kept, **held, "genes": genes}, parts=restore_parts(found))

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.sparse.linalg
 from jax import Array
+from threadpoolctl import ThreadpoolController
 
 from gi_jax.data.gene_pairs import columns_of_pairs
 from gi_jax.models.closed_form.drawn_effects import DrawnEffects, row_products
+from gi_jax.models.closed_form.kernel_parts import KernelParts
 from gi_jax.models.closed_form.solved import Solved, SolvedScreen
 from gi_jax.models.model import Abilities, Planned, Prediction
 from gi_jax.models.wanted import Wanted
 
 MATRIX_PAYS = 50_000  # pairs, above which the matrix of all pair effects is made
+FEW_ROWS = 64
+MOST_KEPT = 2**26  # entries of the collected draws that are kept for the next call: 256 MiB
+_LIMITING = threading.Lock()  # the limit is that of the process, and is taken back as it was found
 SMALLEST_SHARE = 0.01  # of the prior variance of a genotype, that stays whatever was measured
 
 
@@ -29,10 +36,19 @@ class GeneKernel:
       kernel: `[N, n]` float32, K_cell.
       own: `[N]` float32, K_ii.
       constant: what all genes share in K.
+      parts: what K is made of, where it is known.
     """
 
-    def __init__(self, genes: np.ndarray, kernel: np.ndarray, own: np.ndarray, constant: float) -> None:
+    def __init__(
+        self,
+        genes: np.ndarray,
+        kernel: np.ndarray,
+        own: np.ndarray,
+        constant: float,
+        parts: KernelParts | None = None,
+    ) -> None:
         self.genes, self.kernel, self.own, self.constant = genes, kernel, own, constant
+        self.parts = parts
         self.num_genes = len(own)
 
     @cached_property
@@ -70,12 +86,14 @@ class OfDraws(Solved):
     """A model whose variances come from draws of its prior, and which tells unseen genes apart."""
 
     draws: np.ndarray  # [Q, M]
+    explained_roots: np.ndarray  # [N], or [0]
     kind = "pair_kernel"
 
     @property
     def abilities(self) -> Abilities:  # pyright: ignore[reportIncompatibleVariableOverride] # is only read
-        """Standard deviations only with draws."""
-        return Abilities(False, True, has_paths=False, has_deviations=bool(len(self.draws)))
+        """Standard deviations only with draws, or with what is kept of them."""
+        known = bool(len(self.draws) or len(self.explained_roots))
+        return Abilities(False, True, has_paths=False, has_deviations=known)
 
 
 @dataclass(frozen=True)
@@ -90,6 +108,7 @@ class PairPosterior(OfDraws):
     noise: float  # variance, in units of `variance_scale`
     variance_scale: float
     intercept: float
+    explained_roots: np.ndarray  # [N] u: `u_i u_j` is explained of the variance of F_ij; [0] to ask the draws
     chosen: str = ""
 
     @property
@@ -123,6 +142,58 @@ class PairPosterior(OfDraws):
             total = _add_square(total, self.genes.kernel, self._collect(draw).astype(np.float32))
         return np.pad(np.asarray(total) / max(len(self.draws), 1), (0, 1))
 
+    @cached_property
+    def _collected_draws(self) -> list[np.ndarray] | None:
+        """`[n, n]` float32 of every draw; None where that is more than a process should keep."""
+        if len(self.draws) * len(self.genes.genes) ** 2 > MOST_KEPT:
+            return None
+        return [self._collect(draw).astype(np.float32) for draw in self.draws]
+
+    def _explained_rows(self, genes: np.ndarray) -> np.ndarray:
+        """The variance `[M]` of genotypes `[M, S]` that the training genotypes explain.
+
+        Only rows of genes that stand first in a pair are multiplied; of two genes that is the one which more
+        of the pairs have, so that a gene beside all others costs one row.
+        """
+        first, second = columns_of_pairs(genes)
+        count = np.bincount(np.concatenate([first, second], axis=None), minlength=self.num_genes + 1)
+        swap = count[second] > count[first]
+        first, second = np.where(swap, second, first), np.where(swap, first, second)
+        rows, place = np.unique(first, return_inverse=True)
+        of_first = self.genes.rows[rows].astype(np.float32)
+        explained = np.zeros(len(first))
+        kept = self._collected_draws
+        # For products of a few rows, threads that wait for each other cost more than they bring.
+        with _LIMITING, _threads().limit(limits=1 if len(rows) < FEW_ROWS else None):
+            for number, draw in enumerate(self.draws):
+                collected = self._collect(draw).astype(np.float32) if kept is None else kept[number]
+                half = of_first @ collected
+                sums = row_products(half, self.genes.rows, place.reshape(first.shape), second)
+                explained += sums**2
+        return explained / len(self.draws)
+
+    def rank_one(self) -> np.ndarray:
+        """U `[N]` float32 with `u_i u_j` nearest to the explained variance of all F_ij, from the draws.
+
+        One number a gene in place of a coefficient for each draw and genotype: how well a gene is measured.
+        """
+        start = np.ones(self.num_genes)
+        value, vector = scipy.sparse.linalg.eigsh(self.explained[:-1, :-1].astype(np.float64), k=1, v0=start)
+        return (np.sqrt(value[0]) * np.abs(vector[:, 0])).astype(np.float32)
+
+    def _explained_by_roots(self, prior: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """The explained part of prior variances `[M]` of sums over pairs `[M, P]`.
+
+        Of the variance of a sum of several pairs the same share is explained as of its pairs one by one.
+        """
+        roots = np.append(self.explained_roots.astype(np.float64), 0.0)
+        of_pairs = (roots[first] * roots[second]).sum(axis=1)
+        if first.shape[1] == 1:
+            return of_pairs
+        pairs = np.stack([first.ravel(), second.ravel()], axis=1)
+        alone = (self.scale * self.genes.variance(pairs)).reshape(first.shape).sum(axis=1)
+        return prior * of_pairs / np.maximum(alone, np.finfo(np.float64).tiny)
+
     def labels(self, genes: np.ndarray) -> np.ndarray:
         """Labels `[M]` for genotypes `[M, S]`."""
         return self._labels(genes, "effects" in vars(self) or _matrix_pays(*genes.shape))
@@ -143,17 +214,22 @@ class PairPosterior(OfDraws):
 
     def std(self, genes: np.ndarray) -> np.ndarray | None:
         """Standard deviations `[M]` of the labels that a measurement of genotypes `[M, S]` would give."""
-        return self._std(genes, "explained" in vars(self) or _matrix_pays(*genes.shape))
+        by_matrix = "explained" in vars(self) or _matrix_pays(*genes.shape)
+        return self._std(genes, by_matrix, self._explained_rows)
 
-    def _std(self, genes: np.ndarray, by_matrix: bool) -> np.ndarray | None:
-        if not len(self.draws):
+    def _std(
+        self, genes: np.ndarray, by_matrix: bool, explained_of: Callable[[np.ndarray], np.ndarray]
+    ) -> np.ndarray | None:
+        if not self.abilities.has_deviations:
             return None
         prior = self.scale * self.genes.variance(genes)
         first, second = columns_of_pairs(genes)
-        if first.shape[1] == 1 and by_matrix:
+        if len(self.explained_roots):
+            explained = self._explained_by_roots(prior, first, second)
+        elif first.shape[1] == 1 and by_matrix:
             explained = self.explained[first[:, 0], second[:, 0]]
         else:
-            explained = self._drawn.mean_square(genes)
+            explained = explained_of(genes)
         left = np.maximum(prior - explained, SMALLEST_SHARE * prior)
         return np.sqrt(self.variance_scale * (self.noise + left))
 
@@ -169,14 +245,24 @@ class PairPosterior(OfDraws):
         """
         by_matrix = _matrix_pays(wanted.num_genotypes, wanted.size)
 
+        def explained(genes: np.ndarray) -> np.ndarray:
+            return self._drawn.mean_square(genes)  # made when the first tile asks for it
+
         def predict(genes: np.ndarray) -> Prediction:
-            return Prediction(self._labels(genes, by_matrix)[None], self._std(genes, by_matrix))
+            std = self._std(genes, by_matrix, explained)
+            return Prediction(self._labels(genes, by_matrix)[None], std)
 
         return SolvedScreen(predict, wanted, self.num_genes)
 
 
 def _matrix_pays(num_genotypes: int, size: int) -> bool:
     return num_genotypes * (size * (size - 1) // 2) > MATRIX_PAYS
+
+
+@cache
+def _threads() -> ThreadpoolController:
+    """Looks for the libraries with threads once, which takes longer than a small product."""
+    return ThreadpoolController()
 
 
 @jax.jit
