@@ -55,15 +55,19 @@ def model_of_weights(
     names, blocks = fixed_kernels(cell, genes, options)
     data = genotypes_of(train, val, apart=options.studies == "apart")
     system, profiles = system_of(data, genes), no_profiles(len(cell.genes), len(genes))
-    for number, weights in enumerate(rounds):
-        kernel, own = gene_kernel(blocks, weights, profiles, genes)
-        if coefficients:
-            parts = (coefficients[number][data.rows(t)[0]] for t in range(len(data.intercepts)))
-            solution = Solution(tuple(map(jnp.asarray, parts)), jnp.float32(0))
-        else:
-            solution = solve_checked(kernel[genes], weights, system, options)
-        if number < len(rounds) - 1:
-            profiles = fitted_profiles(kernel, weights, system, solution.coefficients, genes)
+
+    def solution_of(number: int, kernel: Array) -> Solution:
+        if not coefficients:
+            return solve_checked(kernel[genes], rounds[number], system, options)
+        parts = (coefficients[number][data.rows(t)[0]] for t in range(len(data.intercepts)))
+        return Solution(tuple(map(jnp.asarray, parts)), jnp.float32(0))
+
+    for number, weights in enumerate(rounds[:-1]):
+        kernel, _ = gene_kernel(blocks, weights, profiles, genes)
+        found = solution_of(number, kernel).coefficients
+        profiles = fitted_profiles(kernel, weights, system, found, genes)
+    kernel, own = gene_kernel(blocks, rounds[-1], profiles, genes)
+    solution = solution_of(len(rounds) - 1, kernel)
     parts = parts_of_kernel(names, rounds[-1], profiles, cell, options)
     return fitted_model(train, genes, data, kernel, own, parts, rounds[-1], solution)
 
@@ -124,8 +128,8 @@ def factorised(kernel: Array, weights: Weights, system: System) -> Factorised | 
     """The factorised covariance of all training genotypes, where that is the cheaper way."""
     if not is_cheaper(sum(map(len, system.labels)), len(kernel)):
         return None
-    between, noise = between_studies(weights), jnp.exp(weights.noise)
-    return Factorised(*(np.asarray(part) for part in (kernel, between, noise)), system.train)
+    between, noise = np.asarray(between_studies(weights)), np.exp(np.asarray(weights.noise))
+    return Factorised(np.asarray(kernel), between, noise, system.train)
 
 
 @partial(jax.jit, static_argnames=("tolerance", "max_steps"))

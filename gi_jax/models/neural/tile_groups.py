@@ -30,17 +30,17 @@ class Need(NamedTuple):
 
 class _Group(NamedTuple):
     room: Need
-    count: int  # tiles
+    tiles: int  # how many
     kinds: tuple[tuple[int, ...], ...]
 
     def joined(self, other: _Group) -> _Group:
-        return _Group(self.room.maximum(other.room), self.count + other.count, self.kinds + other.kinds)
+        return _Group(self.room.maximum(other.room), self.tiles + other.tiles, self.kinds + other.kinds)
 
     def saved_with(self, other: _Group) -> float:
         """What a common program saves: its compilation, less the room that tiles do not need."""
         together = self.joined(other)
-        apart = self.count * self.room.cost + other.count * other.room.cost
-        return COMPILED - (together.count * together.room.cost - apart)
+        apart = self.tiles * self.room.cost + other.tiles * other.room.cost
+        return COMPILED - (together.tiles * together.room.cost - apart)
 
 
 def program_of_tiles(needs: Sequence[Need]) -> list[int]:
