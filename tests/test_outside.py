@@ -38,6 +38,8 @@ SLOW = (
     "orbax",
     "tensorstore",
     "omegaconf",
+    "fastapi",
+    "uvicorn",
 )
 COMMANDS = (
     "train",

@@ -165,7 +165,7 @@ def screen(
     Every few seconds the screen writes down how far it is, in FILE.state. Ctrl-C or SIGTERM ends early with
     what has been found so far, and exit code 130 or 143; --resume goes on, after kill -9 too.
     """
-    from gi_jax.cli.screen_page import order_page, write_page
+    from gi_jax.cli.screen_page import check_countable, order_page, write_page
     from gi_jax.cli.screening import (
         Asked,
         check_one_source,
@@ -181,7 +181,6 @@ def screen(
     from gi_jax.experiment.bundle import CONFIG, load_bundle
     from gi_jax.predict.predictor import Predictor
     from gi_jax.predict.screen import Screen
-    from gi_jax.report.screen.candidates import check_candidates
     from gi_jax.runs.compilation_cache import use_compilation_cache
     from gi_jax.runs.measured import RunData
     from gi_jax.runs.screen_table import screen_table, write_table
@@ -196,7 +195,7 @@ def screen(
     if bundle.graph is None:
         check_files(bundle.config, run / CONFIG, measured=False)
     use_compilation_cache(bundle.config)
-    page = order_page(report, bundle.genes, gene_sets, wells, crosses, ERRORS, shard=part is not None)
+    page = order_page(report, run, bundle.genes, gene_sets, wells, crosses, ERRORS, shard=part is not None)
     met = conditions(where or (), essential)
     asked = Asked(genes, None, including, pairs, queries, arrays, met, gene_table or ())
     check_one_source(asked, measured_genes, size)
@@ -225,7 +224,7 @@ def screen(
         all_to=every,
     )
     if page is not None:
-        check_candidates(work.wanted)
+        check_countable(work)
     if state is not None:
         work.keep_state(state, resume=resume)
     ERRORS.print(described(work))
@@ -240,6 +239,8 @@ def screen(
     if done < work.num_genotypes:
         kept = f"the extremes of these are in {out}; " if part is None else ""
         ERRORS.print(f"stopped after {done:,} genotypes; {kept}--resume goes on")
+        if page is not None:
+            ERRORS.print("the page is made when the screen comes to its end")
         raise exit_after(received[0] if received else signal.SIGINT)
     if part is not None:
         ERRORS.print(f"{done:,} predictions of shard {shard} in {state}")

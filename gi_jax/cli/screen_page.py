@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import pyarrow as pa
 from rich.console import Console
@@ -15,10 +15,10 @@ from gi_jax.data.gene_names import are_yeast_names
 from gi_jax.errors import GiJaxError
 from gi_jax.files import check_folder
 from gi_jax.predict.screen import Screen
-from gi_jax.report.screen.candidates import candidates_of
-from gi_jax.report.screen.outcome import Histogram, ScreenOutcome
-from gi_jax.report.screen.page import PAGE, Bench, write_screen_report
 from gi_jax.runs.measured import RunData
+
+if TYPE_CHECKING:  # with Matplotlib, for which a screen without a page need not wait
+    from gi_jax.report.screen import Bench
 
 BUNDLED = "go_process"
 
@@ -33,6 +33,7 @@ class PageOrder(NamedTuple):
 
 def order_page(
     folder: Path | None,
+    run: Path,
     genes: GeneList,
     gene_sets: Sequence[str] | None,
     wells: int | None,
@@ -41,7 +42,7 @@ def order_page(
     *,
     shard: bool,
 ) -> PageOrder | None:
-    """Reads the gene sets and tries the folder; None if no page is asked for.
+    """Reads the gene sets and tries the folders; None if no page is asked for.
 
     Args:
       gene_sets: names and files, see `load_gene_collection`; the bundled biological processes if none is
@@ -51,7 +52,7 @@ def order_page(
 
     Raises:
       GiJaxError: a page of a shard, an option of a page that is not asked for, a wrong file of gene sets, a
-        folder that cannot be written to, or plates of other wells.
+        folder that cannot be written to, plates of other wells, or a damaged record of test genotypes.
     """
     asked = {"--gene-sets": gene_sets, "--wells": wells, "--crosses": crosses}
     if folder is None:
@@ -60,9 +61,14 @@ def order_page(
         return None
     if shard:
         raise GiJaxError("a shard is a part of a screen and has no page; leave out --report or --shard")
+    from gi_jax.report.screen import Bench
+    from gi_jax.report.screen.record import read_spread, read_tests
+
     default = Bench()
     bench = Bench(wells or default.wells, default.crosses if crosses is None else crosses)
     check_folder(folder)
+    read_tests(run)  # a damaged record is told of now
+    read_spread(run)
     collections = []
     for source in gene_sets or ((BUNDLED,) if are_yeast_names(genes.ids) else ()):
         collection, report = load_gene_collection(genes, source)
@@ -70,6 +76,13 @@ def order_page(
         if gene_sets:
             console.print(str(report), soft_wrap=True, markup=False)
     return PageOrder(folder, tuple(collections), bench)
+
+
+def check_countable(work: Screen) -> None:
+    """Raises a `GiJaxError` if the genotypes of a screen cannot be counted for a page."""
+    from gi_jax.report.screen.candidates import check_candidates
+
+    check_candidates(work.wanted)
 
 
 def write_page(
@@ -90,16 +103,15 @@ def write_page(
       data: what the run was trained on, where it can be read.
       unmeasured: measured genotypes were left out.
     """
-    genes = work.predictor.bundle.genes
-    left_out = data.table if unmeasured and data is not None else None
-    outcome = ScreenOutcome(
-        genes=genes,
-        table=table,
-        histogram=Histogram(*work.histogram()),
-        candidates=candidates_of(work.wanted, len(genes), left_out),
+    from gi_jax.report.screen import outcome_of, write_screen_report
+    from gi_jax.report.screen.page import PAGE
+
+    outcome = outcome_of(
+        work,
+        table,
         measured=None if data is None else data.of_study(study),
+        left_out=data.table if unmeasured and data is not None else None,
         study=study,
-        notes=work.predictor.notes,
     )
     names = write_screen_report(
         order.folder, outcome, work.predictor, run, collections=order.collections, bench=order.bench

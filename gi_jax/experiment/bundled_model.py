@@ -27,7 +27,7 @@ from gi_jax.errors import GiJaxError
 from gi_jax.experiment.confidence import Confidence, read_confidence, write_confidence
 from gi_jax.experiment.experiment import Experiment, load_experiment
 from gi_jax.files import write_text
-from gi_jax.models.closed_form import PairKernel, Weights, model_of_weights
+from gi_jax.models.closed_form import PairKernel, PairKernelOptions, Weights, model_of_weights
 
 CONFIG, WEIGHTS, CARD = "config.yaml", "model.safetensors", "README.md"
 MOST_SOLVED = 1000  # genes: solving costs their third power, their coefficients' size only what was measured
@@ -58,6 +58,7 @@ def load_bundled_model(name: str) -> BundledModel:
     """
     folder = model_folder(name)
     config = load_config(folder / CONFIG).config
+    assert isinstance(config.model, PairKernelOptions), "bundled models are of this kind"
     experiment = load_experiment(config)
     with safe_open(folder / WEIGHTS, framework="numpy") as file:
         arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping

@@ -136,7 +136,7 @@ def load_measured(config: RunConfig, genes: GeneList) -> tuple[GenotypeTable, in
     _check_named_once(table, others)
     if config.data.additional_genes == "measured":
         known = np.append(np.unique(table.genes), table.num_genes)
-        own = np.isin(others.genes, known).all(axis=1)
+        own = np.asarray(np.isin(others.genes, known).all(axis=1))
         why = LeftOut(int((~own).sum()), "with a gene that data.genotypes do not delete")
         added = SourceReport("data.additional_training", "genotypes", len(own), int(own.sum()), (why,))
         of_others += LoadReport((added,))

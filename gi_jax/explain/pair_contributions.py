@@ -7,6 +7,7 @@ the row of gene i in the kernel with the n fitted genes and S the coefficients o
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -27,6 +28,7 @@ from gi_jax.ops.gene_kernels import (
     neighbour_profiles,
 )
 
+Large = TypeVar("Large")
 OWN, FITTED, SINGLE, ABSENT = "own effects", "fitted profiles", "single genes", "not at hand"
 LEAST_SHARE = 0.01  # of a similarity, that is told by name
 _KERNELS = (
@@ -113,10 +115,10 @@ def _profiles(name: str, cell: Cell) -> Sparse | None:
     return None if table is None else _of_features(_Held(table))
 
 
-class _Held:
+class _Held(Generic[Large]):
     """Something large as a key of a cache: equal only to itself."""
 
-    def __init__(self, value: Adjacency | GeneFeatures) -> None:
+    def __init__(self, value: Large) -> None:
         self.value = value
 
     def __hash__(self) -> int:
@@ -127,12 +129,12 @@ class _Held:
 
 
 @lru_cache(maxsize=32)
-def _of_network(held: _Held) -> Sparse:
+def _of_network(held: _Held[Adjacency]) -> Sparse:
     return neighbour_profiles(held.value)
 
 
 @lru_cache(maxsize=32)
-def _of_features(held: _Held) -> Sparse:
+def _of_features(held: _Held[GeneFeatures]) -> Sparse:
     return feature_profiles(held.value.values)
 
 

@@ -24,7 +24,7 @@ from gi_jax.experiment.bundled_model import write_bundled_model
 from gi_jax.experiment.card import card
 from gi_jax.experiment.experiment import load_experiment
 from gi_jax.experiment.stored_cell import network_fingerprints
-from gi_jax.models.closed_form import fit_in_rounds
+from gi_jax.models.closed_form import PairKernelOptions, fit_in_rounds
 from gi_jax.predict.predictor import Predictor
 from gi_jax.runs.package import metrics_table, origin
 
@@ -37,6 +37,7 @@ SETTINGS = {"trigenic_tau": ("model.covariance_rounds=0",)}
 def make_bundled_model(study: str, folder: Path, console: Console) -> None:
     """Fits, evaluates and writes the model of a bundled study."""
     config = load_config("pair_kernel", [f"data.genotypes=[{study}]", *SETTINGS.get(study, ())]).config
+    assert isinstance(config.model, PairKernelOptions), "the configuration says so"
     experiment = load_experiment(config)
     found = fit_in_rounds(
         experiment.training.with_labels_as_scores(),

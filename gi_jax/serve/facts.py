@@ -19,7 +19,7 @@ _METRICS = ("pearson", "spearman", "rmse", "negative_top")
 def read_facts(run: Path, bundle: ModelBundle) -> Facts:
     """What there is of it; a warning says what is missing, and why."""
     card = run / CARD
-    text = read_text(card) if card.exists() else ""
+    text = read_text(card) if card.exists() else bundle.card
     return Facts(known_scores(run, bundle), _metrics(run / EVALUATION), text)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from gi_jax.errors import GiJaxError
 
 LOGGER = logging.getLogger(__name__)
+LAST_PORT = 65_535
 GRACE = 10  # seconds that requests have to end in when the server does
 
 
@@ -23,6 +24,8 @@ def listening_socket(host: str, port: int, *, allow_remote: bool) -> socket.sock
       GiJaxError: no such host, the port is taken or not to be had, or others than this machine could reach
         it and nobody said that they may.
     """
+    if not 0 <= port <= LAST_PORT:  # a larger one would be taken for what is left of it after division
+        raise GiJaxError(f"--port {port}: no such port; expected a number from 0 to {LAST_PORT:,}")
     try:
         found = socket.getaddrinfo(
             host or "127.0.0.1", port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE

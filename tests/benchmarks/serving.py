@@ -1,14 +1,15 @@
 """Many clients of one server: nothing lost or mixed up, and how long each waits.
 
-`python -m tests.benchmarks.serving RUN [--requests 10000] [--clients 50]` starts `gi-jax serve RUN`, has each
-client ask for pairs of its own one request after the other, and compares each answer with the model in this
-process.
+`python -m tests.benchmarks.serving RUN [--requests 10000] [--clients 50]` starts `gi-jax serve RUN`, has
+every client ask for pairs of its own one request after the other, and compares each answer with the model
+in this process.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import resource
 import time
 from pathlib import Path
 
@@ -74,7 +75,12 @@ def main() -> None:
             )
     finally:
         code, errors = end(process)
-        print(f"server ended with code {code}: {errors.strip()}")
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        print(
+            f"server ended with code {code}: {errors.strip()}; it took "
+            f"{used.ru_utime + used.ru_stime:.1f} s of CPU, its start included, and "
+            f"{used.ru_maxrss / 2**20:.2f} GiB of memory"
+        )
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from gi_jax.models.closed_form import PairKernelOptions, fit_pair_kernel
 from gi_jax.models.closed_form.pair_kernel import restore_pair_kernel
 from gi_jax.models.model import Cell, PredictionSettings
 from gi_jax.models.registry import KINDS, fit_competitor
-from gi_jax.ops.gene_kernels import shared_neighbours
+from gi_jax.ops.gene_kernels import like_features, shared_neighbours
 from gi_jax.predict import Predictor
 
 N = 60
@@ -37,13 +38,17 @@ def table(rows: np.ndarray, scores: np.ndarray) -> GenotypeTable:
     return GenotypeTable(genes, sizes, scores, nothing, study, ("s",), N)
 
 
-def planted_world() -> tuple[Cell, GenotypeTable, GenotypeTable]:
-    """Three networks and a table of features; pair effects come from the network `carries` alone."""
+def planted_world(source: str = "carries") -> tuple[Cell, GenotypeTable, GenotypeTable]:
+    """Three networks and a table of features; pair effects come from one of them alone."""
     rng = np.random.default_rng(5)
     edges = {name: rng.integers(0, N, (2, 120)) for name in ("silent", "carries", "mute")}
     graph = cell_graph(edges, N)
     features = GeneFeatures("traits", rng.normal(size=(N, 5)).astype(np.float32), tuple("abcde"))
-    root = np.linalg.cholesky(shared_neighbours(graph["carries"], np.arange(N)) + 1e-4 * np.eye(N))
+    if source == "traits":
+        kernel = like_features(features.values, np.arange(N))
+    else:
+        kernel = shared_neighbours(graph[source], np.arange(N))
+    root = np.linalg.cholesky(kernel + 1e-4 * np.eye(N))
     free = rng.normal(size=(N, N))
     effects = root @ (free + free.T) @ root.T / np.sqrt(2)
     pairs = np.stack(np.triu_indices(N, 1), axis=1)
@@ -65,13 +70,17 @@ def sizes(found: Explanation, name: str) -> dict[str, float]:
     return {term.name: abs(term.value) for term in own.terms if term.kind != "level"}
 
 
-def test_a_network_that_alone_carries_the_signal_is_named(world) -> None:
-    cell, _, val, model = world
+@pytest.mark.parametrize("source", ["carries", "traits"])
+def test_what_alone_carries_the_signal_is_named(source: str, world) -> None:
+    cell, train, val, model = world
+    if source == "traits":
+        cell, train, val = planted_world(source)
+        model = fit_pair_kernel(train, val, cell, OPTIONS)
     strong = np.argsort(-np.abs(model.predict(val).members[0]))[:20]
     first = 0
     for row in strong:
         found = sizes(explanation_of(model, val.genes[row].astype(np.int64), cell, 3), "kernels")
-        first += max(found, key=found.__getitem__) == "carries"
+        first += max(found, key=found.__getitem__) == source
         assert found["fitted profiles"] < 1e-4 * sum(found.values())  # there are none in the first round
     assert first >= 18
 
@@ -169,7 +178,7 @@ def test_the_terms_of_the_simple_models(kind: str, experiment: Experiment) -> No
 
 
 def test_a_model_that_is_no_sum_says_so(experiment: Experiment) -> None:
-    fitted = fit_competitor("gradient_boosting", experiment.training, experiment.validation, experiment.cell)
+    fitted = SimpleNamespace(kind="gradient_boosting")  # whose fit takes seconds
     with pytest.raises(GiJaxError, match="gradient_boosting is no sum"):
         explanation_of(fitted, np.array([1, 2]), experiment.cell, 3)
 

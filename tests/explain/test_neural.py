@@ -3,16 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from gi_jax.config import RunConfig, load_config
+from gi_jax.data.genotype_table import GenotypeTable
 from gi_jax.data.networks import CellGraph, cell_graph
-from gi_jax.explain.genotype import Explained, Explainer
+from gi_jax.explain.genotype import Explained, Explainer, cell_of
+from gi_jax.explain.terms import explanation_of
+from gi_jax.models.model import PredictionSettings
+from gi_jax.models.neural import build_model
+from gi_jax.models.neural.fitted import NeuralModel
 from gi_jax.predict import Predictor
+from gi_jax.training.state import init_variables
 from tests.conftest import CONFIGS
+from tests.explain.test_closed_form import KERNEL_SUMS
+from tests.serve.conftest import model  # noqa: F401 - a fixture
 from tests.untrained import untrained
 
 GENOTYPE = "G03,G11"
@@ -121,3 +131,34 @@ def test_the_paths_add_up_of_every_member_of_an_ensemble(small_config: RunConfig
     assert [term.name.split(":")[0] for term in paths.terms] == ["center of the scores", "global", "local"]
     assert paths.total == pytest.approx(found.prediction, abs=1e-6 * scale)
     assert found.prediction == pytest.approx(predictor.predict(GENOTYPE, "one")[0], rel=1e-6)
+
+
+def test_features_are_removed_and_a_prior_is_explained_too(
+    small_config: RunConfig,
+    model: tuple[Path, Predictor],  # noqa: F811
+) -> None:
+    below = model[1]
+    settings = PredictionSettings(batch_size=16)
+    config = replace(small_config.model, gene_embedding="features")
+    known = jnp.asarray(np.random.default_rng(0).normal(size=(30, 5)), jnp.float32)
+    graph = replace(jax.device_put(below.graph), features=known)
+    module = build_model(config, 30, graph.names)
+    variables = init_variables(module, graph, 0)
+    own = NeuralModel(module, config, variables, graph, settings, {}, below.fitted, 0.5)
+    genes = np.array([3, 11])
+    cell, _ = cell_of(below)
+    found = explanation_of(own, genes, cell, 1)
+    row = np.array([[3, 11]], np.int32)
+    one = GenotypeTable(row, np.array([2]), *[np.full(1, np.nan)] * 2, np.zeros(1, np.int32), ("s",), 30)
+    label = own.predict(one).members[0, 0]
+    assert [each.name for each in found.sums] == ["paths", *(f"prior: {name}" for name in KERNEL_SUMS)]
+    for each in found.sums:
+        assert each.total == pytest.approx(label, abs=1e-6 * max(abs(term.value) for term in each.terms))
+    assert found.similar
+
+    removed = {removal.genes: removal.change for removal in found.removals if removal.kind == "features"}
+    assert removed.keys() == {(3,), (11,), (3, 11)}
+    bare = replace(graph, features=known.at[11].set(0))
+    without = NeuralModel(module, config, variables, bare, settings, {}, below.fitted, 0.5)
+    assert removed[11,] == pytest.approx(label - without.predict(one).members[0, 0], abs=1e-6)
+    assert abs(removed[11,]) > 1e-4

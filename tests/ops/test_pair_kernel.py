@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from gi_jax.ops.pair_kernel import Pairs, Study, collect, covariance_product, pair_sums, solve
+from gi_jax.ops.pair_kernel_direct import Factorised, is_cheaper
 
 N = 7
 # Pairs, triples (three pairs), a genotype measured twice, one gene alone (no pair).
@@ -150,3 +151,28 @@ def test_studies_share_what_their_covariance_says() -> None:
     )
     exact = np.linalg.solve(matrix + np.diag(noise[of_study]), np.concatenate(parts))
     np.testing.assert_allclose(np.concatenate(solution.coefficients), exact, rtol=1e-8)
+
+
+def test_the_factorised_covariance_gives_the_same_solution() -> None:
+    between = jnp.asarray([[1.0, 0.4], [0.4, 0.7]])
+    noise = jnp.asarray([0.5, 0.9])
+    own = jnp.asarray([0, 2, 3, 6])
+    of_own = Pairs(jnp.asarray([[0], [1], [2]]), jnp.asarray([[1], [3], [3]]))
+    studies = (*study(), Study(own, of_own))
+    rng = np.random.default_rng(5)
+    labels = tuple(jnp.asarray(rng.normal(size=len(s.pairs.first))) for s in studies)
+    start = jax.tree.map(jnp.zeros_like, labels)
+    wanted = solve(
+        jnp.asarray(kernel()), between, noise, studies, labels, start, tolerance=1e-12, max_steps=500
+    )
+    direct = Factorised(kernel(), np.asarray(between), np.asarray(noise), studies)
+    found = direct.solve([np.asarray(part) for part in labels])
+    for one, other in zip(found.coefficients, wanted.coefficients, strict=True):
+        np.testing.assert_allclose(one, other, rtol=2e-5, atol=2e-5)
+    assert float(found.residual) < 1e-6
+
+
+def test_few_genotypes_of_many_genes_are_factorised() -> None:
+    assert is_cheaper(10_626, 1838)  # trigenic_tau
+    assert not is_cheaper(13_043, 259)  # costanzo2016_subset
+    assert not is_cheaper(118_676, 4383)  # costanzo2010_significant

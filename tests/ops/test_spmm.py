@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +14,7 @@ from hypothesis import strategies as st
 from gi_jax.data.networks import CellGraph, cell_graph
 from gi_jax.errors import GiJaxError
 from gi_jax.ops.names import BACKENDS
-from gi_jax.ops.spmm import SelectedNetwork, masked_spmm, spmm, with_backend
+from gi_jax.ops.spmm import SelectedNetwork, in_degree, is_weighted, masked_spmm, spmm, with_backend
 
 N = 7
 EDGES = 12  # one shape for every drawn graph: one compilation
@@ -127,3 +129,29 @@ def test_unknown_backend_lists_the_known_ones():
 def test_edge_outside_the_gene_list_is_named():
     with pytest.raises(GiJaxError, match="gene 7, but the ids of 7 genes run from 0 to 6"):
         cell_graph({"network": np.array([[0], [7]])}, N)
+
+
+def test_edges_that_count_in_part() -> None:
+    rng = np.random.default_rng(3)
+    edges = np.array([[0, 1, 1, 4, 2, 4], [2, 2, 2, 0, 5, 4]])  # the edge 1 -> 2 twice, and a self loop
+    network, features = cell_graph({"network": edges}, N).networks[0], rng.normal(size=(N, 3))
+    weights = rng.uniform(size=6)
+    matrix = np.zeros((N, N))
+    ends = np.asarray(network.receivers), np.asarray(network.senders)
+    np.add.at(matrix, ends, weights)
+    partial = replace(network, weights=jnp.asarray(weights, jnp.float32))
+    np.testing.assert_allclose(spmm(partial, jnp.asarray(features)), matrix @ features, rtol=1e-5)
+    np.testing.assert_allclose(in_degree(partial), matrix.sum(axis=1), rtol=1e-6)
+    np.testing.assert_array_equal(in_degree(network), np.bincount(edges[1], minlength=N))
+
+    several = SelectedNetwork((network, partial), jnp.int32(1))
+    assert not is_weighted(several) and is_weighted(SelectedNetwork((partial, partial), jnp.int32(1)))
+    cotangent = rng.normal(size=(N, 3))
+
+    def loss(w: jax.Array) -> jax.Array:
+        own = replace(network, weights=w)
+        return (spmm(SelectedNetwork((own, own), jnp.int32(1)), jnp.asarray(features)) * cotangent).sum()
+
+    slope = jax.grad(loss)(jnp.asarray(weights, jnp.float32))
+    expected = (cotangent[ends[0]] * features[ends[1]]).sum(axis=1)
+    np.testing.assert_allclose(slope, expected, rtol=1e-4, atol=1e-6)

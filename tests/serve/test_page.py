@@ -2,36 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import pytest
 
+from tests.browser import browser_page, needs_browser
 from tests.serve.conftest import Served
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(BROWSER is None, reason="no Chromium is installed (apt-get install chromium)")
-
-
-@contextmanager
-def browser_page(**options: object) -> Iterator:
-    """A page whose errors fail the test."""
-    from playwright.sync_api import sync_playwright
-
-    wrong: list[str] = []
-    with sync_playwright() as playwright:
-        # Tests may run as root, which the browser's own fence refuses; it sees this machine's server alone.
-        browser = playwright.chromium.launch(
-            executable_path=BROWSER, args=["--no-sandbox", "--no-proxy-server"]
-        )
-        page = browser.new_page(**options)
-        page.set_default_timeout(20_000)
-        page.on("pageerror", lambda error: wrong.append(str(error)))
-        page.on("requestfailed", lambda request: wrong.append(request.url))
-        yield page
-        browser.close()
-    assert not wrong
+pytestmark = needs_browser
 
 
 def test_two_genes_are_typed_and_their_score_is_shown(served: Served) -> None:
@@ -69,7 +45,7 @@ def test_two_genes_are_typed_and_their_score_is_shown(served: Served) -> None:
 
 
 def test_a_wrong_name_is_a_sentence_and_nothing_else(served: Served) -> None:
-    with browser_page(viewport={"width": 375, "height": 700}, color_scheme="dark") as page:
+    with browser_page("status of 400", viewport={"width": 375, "height": 700}, color_scheme="dark") as page:
         page.goto(f"{served.url}/?genes=N01,<img src=x onerror=alert(1)>")
         page.wait_for_selector("body[data-state=failed]")
         said = page.locator("#error").inner_text()

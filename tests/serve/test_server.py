@@ -7,6 +7,7 @@ import itertools
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -214,8 +215,18 @@ def test_an_address_that_is_not_to_be_had_is_named(
     assert code == 2 and "cannot listen at 127.0.0.1 port" in said
     code, _, said = gi_jax("serve", served.folder, "--host", "no.such.host.invalid")
     assert code == 2 and "no such address" in said
+    code, _, said = gi_jax("serve", served.folder, "--port", 70_000)
+    assert code == 2 and "--port 70000: no such port" in said
     code, _, said = gi_jax("serve", tmp_path, "--port", 0)
     assert code == 2 and "holds no config.yaml" in said
+
+
+def test_without_its_extra_it_says_how_to_get_it(
+    gi_jax: Callable[..., tuple], served: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "fastapi", None)
+    code, _, said = gi_jax("serve", served.folder, "--port", 0)
+    assert code == 2 and "pip install 'gi-jax[serve]'" in " ".join(said.split())
 
 
 def test_it_ends_when_told_to_and_answers_first(served: Served) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
 
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from gi_jax.data.gene_pairs import columns_of_pairs
 
 ROWS_AT_ONCE = 4096  # genotypes whose rows of kernels are gathered at once
 BLOCK_PAYS = 4  # entries of a block of effects for each that is looked up, at which it is still made
+FEW_ROWS = 64
+_LIMITING = threading.Lock()  # the limit is that of the process, and is taken back as it was found
 BLOCK = 1 << 19  # entries of a block, which is made for all draws
 
 
@@ -62,6 +67,36 @@ class DrawnEffects:
             return None
         shared = np.append(shared, padding)
         return shared, others, place[one], np.searchsorted(others, other)
+
+
+def mean_square_by_rows(collected: Iterable[np.ndarray], rows: np.ndarray, genes: np.ndarray) -> np.ndarray:
+    """What `DrawnEffects.mean_square` gives, for a few genotypes: of K_cell only their rows are multiplied.
+
+    They are the rows of one gene of each pair, the one which more pairs have, so that a gene beside all
+    others costs one row.
+
+    Args:
+      collected: Q matrices S_q `[n, n]`, float32.
+      rows: `[N + 1, n]` K_cell, last row zero.
+      genes: `[M, S]`.
+    """
+    first, second = columns_of_pairs(genes)
+    count = np.bincount(np.concatenate([first, second], axis=None), minlength=len(rows))
+    swap = count[second] > count[first]
+    first, second = np.where(swap, second, first), np.where(swap, first, second)
+    needed, place = np.unique(first, return_inverse=True)
+    place = place.reshape(first.shape)
+    of_first = rows[needed].astype(np.float32)
+    # For products of a few rows, threads that wait for each other cost more than they bring.
+    with _LIMITING, _threads().limit(limits=1 if len(needed) < FEW_ROWS else None):
+        squares = [row_products(of_first @ matrix, rows, place, second) ** 2 for matrix in collected]
+    return np.mean(squares, axis=0)
+
+
+@cache
+def _threads() -> ThreadpoolController:
+    """Looks for the libraries with threads once, which takes longer than a small product."""
+    return ThreadpoolController()
 
 
 def row_products(left: np.ndarray, right: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:

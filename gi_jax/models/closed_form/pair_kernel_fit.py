@@ -21,7 +21,12 @@ from gi_jax.models.closed_form.pair_kernel_genes import (
     gene_kernel,
     parts_of_kernel,
 )
-from gi_jax.models.closed_form.pair_kernel_rounds import fitted_model, in_order, solve_checked
+from gi_jax.models.closed_form.pair_kernel_rounds import (
+    factorised,
+    fitted_model,
+    in_order,
+    solve_checked,
+)
 from gi_jax.models.closed_form.pair_kernel_system import (
     Genotypes,
     genotypes_of,
@@ -127,10 +132,16 @@ def _draws(
 ) -> tuple[np.ndarray, float]:
     """The coefficients `[Q, M]` of labels drawn from the prior, and the unit they are kept in."""
     keys = jax.random.split(jax.random.key(0), options.num_samples)
+    direct = factorised(kernel, weights, system) if len(keys) else None
     at_once = max(1, NUMBERS_AT_ONCE // kernel.size)
     found = []
     for start in range(0, len(keys), at_once):
-        drawn = _drawn(kernel, weights, system, keys[start : start + at_once], options.max_solver_steps)
+        labels = _drawn_labels(kernel, weights, system, keys[start : start + at_once])
+        if direct is None:
+            drawn = _of_labels(kernel, weights, system, labels, options.max_solver_steps)
+        else:
+            one_by_one = zip(*(np.asarray(part) for part in labels), strict=True)
+            drawn = map(np.stack, zip(*(direct.solve(own).coefficients for own in one_by_one), strict=True))
         held = [np.asarray(part) for part in drawn]
         found += [in_order([part[q] for part in held], data) for q in range(len(held[0]))]
     draws = np.stack(found) if found else np.zeros((0, len(data.train)), np.float32)
@@ -138,12 +149,11 @@ def _draws(
     return (draws / scale).astype(np.float16), scale
 
 
-@partial(jax.jit, static_argnames="max_steps")
-def _drawn(kernel: Array, weights: Weights, system: System, keys: Array, max_steps: int) -> tuple[Array, ...]:
-    """To a looser tolerance than the mean: it is the noise of the draws themselves that counts."""
+@jax.jit
+def _drawn_labels(kernel: Array, weights: Weights, system: System, keys: Array) -> tuple[Array, ...]:
+    """Labels `[Q, M_t]` of every study, drawn from the prior."""
     n, noise = len(kernel), jnp.exp(weights.noise)
-    between = between_studies(weights)
-    between_root = jnp.linalg.cholesky(between)
+    between_root = jnp.linalg.cholesky(between_studies(weights))
     eigenvalues, vectors = jnp.linalg.eigh(kernel)
     root = vectors * jnp.sqrt(jnp.maximum(eigenvalues, JITTER * eigenvalues[-1]))
 
@@ -158,19 +168,26 @@ def _drawn(kernel: Array, weights: Weights, system: System, keys: Array, max_ste
             drawn = jnp.tensordot(between_root[t], independent, 1)[study.genes][:, study.genes]
             measured = pair_sums(drawn, study.pairs)
             labels.append(measured + jnp.sqrt(noise[t]) * jax.random.normal(own, measured.shape))
-        solution = solve(
-            kernel,
-            between,
-            noise,
-            system.train,
-            tuple(labels),
-            jax.tree.map(jnp.zeros_like, tuple(labels)),
-            tolerance=TUNING_TOLERANCE,
-            max_steps=max_steps,
-        )
-        return solution.coefficients
+        return tuple(labels)
 
     return jax.vmap(draw)(keys)
+
+
+@partial(jax.jit, static_argnames="max_steps")
+def _of_labels(
+    kernel: Array, weights: Weights, system: System, labels: tuple[Array, ...], max_steps: int
+) -> tuple[Array, ...]:
+    """The coefficients `[Q, M_t]` of such labels, to a looser tolerance than the mean: it is the noise of the
+    draws themselves that counts.
+    """
+    between, noise = between_studies(weights), jnp.exp(weights.noise)
+
+    def one(labels: tuple[Array, ...]) -> tuple[Array, ...]:
+        start = jax.tree.map(jnp.zeros_like, labels)
+        limits = {"tolerance": TUNING_TOLERANCE, "max_steps": max_steps}
+        return solve(kernel, between, noise, system.train, labels, start, **limits).coefficients
+
+    return jax.vmap(one)(labels)
 
 
 def _variance_scales(model: PairKernel, data: Genotypes) -> np.ndarray:

@@ -25,6 +25,7 @@ from gi_jax.models.closed_form.pair_kernel_system import Genotypes, genotypes_of
 from gi_jax.models.closed_form.pair_kernel_weights import System, Weights, between_studies, no_profiles
 from gi_jax.models.model import Cell
 from gi_jax.ops.pair_kernel import Solution, solve
+from gi_jax.ops.pair_kernel_direct import Factorised, is_cheaper
 
 ROUNDING = 2.0  # how many times the tolerance the residual may be, which float32 adds to
 
@@ -54,15 +55,19 @@ def model_of_weights(
     names, blocks = fixed_kernels(cell, genes, options)
     data = genotypes_of(train, val, apart=options.studies == "apart")
     system, profiles = system_of(data, genes), no_profiles(len(cell.genes), len(genes))
-    for number, weights in enumerate(rounds):
-        kernel, own = gene_kernel(blocks, weights, profiles, genes)
-        if coefficients:
-            parts = (coefficients[number][data.rows(t)[0]] for t in range(len(data.intercepts)))
-            solution = Solution(tuple(map(jnp.asarray, parts)), jnp.float32(0))
-        else:
-            solution = solve_checked(kernel[genes], weights, system, options)
-        if number < len(rounds) - 1:
-            profiles = fitted_profiles(kernel, weights, system, solution.coefficients, genes)
+
+    def solution_of(number: int, kernel: Array) -> Solution:
+        if not coefficients:
+            return solve_checked(kernel[genes], rounds[number], system, options)
+        parts = (coefficients[number][data.rows(t)[0]] for t in range(len(data.intercepts)))
+        return Solution(tuple(map(jnp.asarray, parts)), jnp.float32(0))
+
+    for number, weights in enumerate(rounds[:-1]):
+        kernel, _ = gene_kernel(blocks, weights, profiles, genes)
+        found = solution_of(number, kernel).coefficients
+        profiles = fitted_profiles(kernel, weights, system, found, genes)
+    kernel, own = gene_kernel(blocks, rounds[-1], profiles, genes)
+    solution = solution_of(len(rounds) - 1, kernel)
     parts = parts_of_kernel(names, rounds[-1], profiles, cell, options)
     return fitted_model(train, genes, data, kernel, own, parts, rounds[-1], solution)
 
@@ -104,9 +109,12 @@ def solve_checked(kernel: Array, weights: Weights, system: System, options: Pair
     Raises:
       GiJaxError: it does not come to `options.tolerance` in `options.max_solver_steps`.
     """
-    solution = _solution(
-        kernel, weights, system, tolerance=options.tolerance, max_steps=options.max_solver_steps
-    )
+    if (direct := factorised(kernel, weights, system)) is not None:
+        solution = direct.solve([np.asarray(part) for part in system.labels])
+    else:
+        solution = _solution(
+            kernel, weights, system, tolerance=options.tolerance, max_steps=options.max_solver_steps
+        )
     if solution.residual > ROUNDING * options.tolerance:
         raise GiJaxError(
             f"the linear system of the pair_kernel model came to a relative residual of "
@@ -114,6 +122,14 @@ def solve_checked(kernel: Array, weights: Weights, system: System, options: Pair
             f"{options.tolerance:.0e}; raise model.max_solver_steps or model.tolerance"
         )
     return solution
+
+
+def factorised(kernel: Array, weights: Weights, system: System) -> Factorised | None:
+    """The factorised covariance of all training genotypes, where that is the cheaper way."""
+    if not is_cheaper(sum(map(len, system.labels)), len(kernel)):
+        return None
+    between, noise = np.asarray(between_studies(weights)), np.exp(np.asarray(weights.noise))
+    return Factorised(np.asarray(kernel), between, noise, system.train)
 
 
 @partial(jax.jit, static_argnames=("tolerance", "max_steps"))

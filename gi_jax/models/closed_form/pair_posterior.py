@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.sparse.linalg
 from jax import Array
-from threadpoolctl import ThreadpoolController
 
 from gi_jax.data.gene_pairs import columns_of_pairs
-from gi_jax.models.closed_form.drawn_effects import DrawnEffects, row_products
+from gi_jax.models.closed_form.drawn_effects import DrawnEffects, mean_square_by_rows, row_products
 from gi_jax.models.closed_form.kernel_parts import KernelParts
 from gi_jax.models.closed_form.solved import Solved, SolvedScreen
 from gi_jax.models.model import Abilities, Planned, Prediction
 from gi_jax.models.wanted import Wanted
 
 MATRIX_PAYS = 50_000  # pairs, above which the matrix of all pair effects is made
-FEW_ROWS = 64
 MOST_KEPT = 2**26  # entries of the collected draws that are kept for the next call: 256 MiB
-_LIMITING = threading.Lock()  # the limit is that of the process, and is taken back as it was found
 SMALLEST_SHARE = 0.01  # of the prior variance of a genotype, that stays whatever was measured
 
 
@@ -149,28 +145,10 @@ class PairPosterior(OfDraws):
             return None
         return [self._collect(draw).astype(np.float32) for draw in self.draws]
 
-    def _explained_rows(self, genes: np.ndarray) -> np.ndarray:
-        """The variance `[M]` of genotypes `[M, S]` that the training genotypes explain.
-
-        Only rows of genes that stand first in a pair are multiplied; of two genes that is the one which more
-        of the pairs have, so that a gene beside all others costs one row.
-        """
-        first, second = columns_of_pairs(genes)
-        count = np.bincount(np.concatenate([first, second], axis=None), minlength=self.num_genes + 1)
-        swap = count[second] > count[first]
-        first, second = np.where(swap, second, first), np.where(swap, first, second)
-        rows, place = np.unique(first, return_inverse=True)
-        of_first = self.genes.rows[rows].astype(np.float32)
-        explained = np.zeros(len(first))
+    def _by_rows(self, genes: np.ndarray) -> np.ndarray:
         kept = self._collected_draws
-        # For products of a few rows, threads that wait for each other cost more than they bring.
-        with _LIMITING, _threads().limit(limits=1 if len(rows) < FEW_ROWS else None):
-            for number, draw in enumerate(self.draws):
-                collected = self._collect(draw).astype(np.float32) if kept is None else kept[number]
-                half = of_first @ collected
-                sums = row_products(half, self.genes.rows, place.reshape(first.shape), second)
-                explained += sums**2
-        return explained / len(self.draws)
+        collected = kept or (self._collect(draw).astype(np.float32) for draw in self.draws)
+        return mean_square_by_rows(collected, self.genes.rows, genes)
 
     def rank_one(self) -> np.ndarray:
         """U `[N]` float32 with `u_i u_j` nearest to the explained variance of all F_ij, from the draws.
@@ -214,11 +192,10 @@ class PairPosterior(OfDraws):
 
     def std(self, genes: np.ndarray) -> np.ndarray | None:
         """Standard deviations `[M]` of the labels that a measurement of genotypes `[M, S]` would give."""
-        by_matrix = "explained" in vars(self) or _matrix_pays(*genes.shape)
-        return self._std(genes, by_matrix, self._explained_rows)
+        return self._std(genes, "explained" in vars(self) or _matrix_pays(*genes.shape), self._by_rows)
 
     def _std(
-        self, genes: np.ndarray, by_matrix: bool, explained_of: Callable[[np.ndarray], np.ndarray]
+        self, genes: np.ndarray, by_matrix: bool, mean_square: Callable[[np.ndarray], np.ndarray]
     ) -> np.ndarray | None:
         if not self.abilities.has_deviations:
             return None
@@ -229,7 +206,7 @@ class PairPosterior(OfDraws):
         elif first.shape[1] == 1 and by_matrix:
             explained = self.explained[first[:, 0], second[:, 0]]
         else:
-            explained = explained_of(genes)
+            explained = mean_square(genes)
         left = np.maximum(prior - explained, SMALLEST_SHARE * prior)
         return np.sqrt(self.variance_scale * (self.noise + left))
 
@@ -245,11 +222,8 @@ class PairPosterior(OfDraws):
         """
         by_matrix = _matrix_pays(wanted.num_genotypes, wanted.size)
 
-        def explained(genes: np.ndarray) -> np.ndarray:
-            return self._drawn.mean_square(genes)  # made when the first tile asks for it
-
         def predict(genes: np.ndarray) -> Prediction:
-            std = self._std(genes, by_matrix, explained)
+            std = self._std(genes, by_matrix, lambda genes: self._drawn.mean_square(genes))
             return Prediction(self._labels(genes, by_matrix)[None], std)
 
         return SolvedScreen(predict, wanted, self.num_genes)
@@ -257,12 +231,6 @@ class PairPosterior(OfDraws):
 
 def _matrix_pays(num_genotypes: int, size: int) -> bool:
     return num_genotypes * (size * (size - 1) // 2) > MATRIX_PAYS
-
-
-@cache
-def _threads() -> ThreadpoolController:
-    """Looks for the libraries with threads once, which takes longer than a small product."""
-    return ThreadpoolController()
 
 
 @jax.jit

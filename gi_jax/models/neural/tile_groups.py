@@ -30,7 +30,7 @@ class Need(NamedTuple):
 
 class _Group(NamedTuple):
     room: Need
-    tiles: int
+    tiles: int  # how many
     kinds: tuple[tuple[int, ...], ...]
 
     def joined(self, other: _Group) -> _Group:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from gi_jax.data.genotype_table import GenotypeTable, row_keys
 from gi_jax.errors import GiJaxError
@@ -60,6 +61,15 @@ class Candidates(Protocol):
         """The genes of the pool that could have been beside one of it; increasing ids."""
         ...
 
+    @property
+    def pairs(self) -> tuple[bool, np.ndarray]:
+        """The pairs `[L, 2]` of their free genes; or, after True, the pairs of the pool that they lack."""
+        ...
+
+    def among(self, genes: np.ndarray) -> Candidates:
+        """Those of them that have no gene of the pool but these."""
+        ...
+
 
 @dataclass(frozen=True)
 class Combined:
@@ -97,6 +107,15 @@ class Combined:
         if self.free != 2:
             return others
         return np.setdiff1d(others, self._without[(self._without == gene).any(axis=1)])
+
+    @property
+    def pairs(self) -> tuple[bool, np.ndarray]:
+        """See `Candidates`."""
+        return True, self._without if self.free == 2 else np.zeros((0, 2), np.int64)
+
+    def among(self, genes: np.ndarray) -> Combined:
+        """See `Candidates`."""
+        return replace(self, pool=np.intersect1d(self.pool, genes))
 
     @cached_property
     def _without(self) -> np.ndarray:
@@ -161,6 +180,35 @@ class Listed:
         """See `Candidates`."""
         beside = np.unique(self.rows[(self.rows == gene).any(axis=1)])
         return np.setdiff1d(np.intersect1d(beside, self.pool), [gene])
+
+    @property
+    def pairs(self) -> tuple[bool, np.ndarray]:
+        """See `Candidates`."""
+        free = np.isin(self.rows, self.pool)
+        own = free.sum(axis=1) == 2
+        return False, self.rows[own][free[own]].reshape(-1, 2)
+
+    def among(self, genes: np.ndarray) -> Listed:
+        """See `Candidates`."""
+        allowed = np.isin(self.rows, [*genes, *self.fixed, self.num_genes]).all(axis=1)
+        return replace(self, rows=self.rows[allowed])
+
+
+def pairs_within(candidates: Candidates, members: np.ndarray) -> np.ndarray:
+    """How many of the candidates have both free genes in each of T sets, `[T]`.
+
+    Args:
+      members: `[T, N]` bool.
+    """
+    lacking, pairs = candidates.pairs
+    n = candidates.num_genes
+    joined: Any = csr_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(n, n))
+    sets: Any = csr_array(members, dtype=np.float64)
+    counts = np.asarray((sets @ joined).multiply(sets).sum(axis=1)).reshape(-1).round().astype(np.int64)
+    if not lacking:
+        return counts
+    size = members[:, candidates.pool].sum(axis=1)
+    return size * (size - 1) // 2 - counts
 
 
 def check_candidates(wanted: Wanted) -> None:

@@ -38,9 +38,11 @@ def concentration(rows: np.ndarray, candidates: Candidates) -> Concentration:
     pool.
 
     Args:
-      rows: `[n, S]` gene ids, then N.
+      rows: `[n, S]` gene ids, then N; those with other genes are left out.
     """
     pool, of_gene = candidates.pool, candidates.of_gene[candidates.pool]
+    inside = np.isin(rows, [*pool, *candidates.fixed, candidates.num_genes]).all(axis=1)
+    rows = rows[inside]
     hits = np.bincount(rows.reshape(-1), minlength=candidates.num_genes + 1)[pool]
     p = hypergeom.sf(hits - 1, candidates.num, of_gene, len(rows))
     q = false_discovery_control(np.clip(p, 0.0, 1.0), method="bh")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import networkx as nx
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from scipy.cluster.hierarchy import dendrogram
@@ -75,7 +76,8 @@ def network_drawing(canvas: Canvas, network: nx.Graph, names: GeneList) -> Figur
     joined = network.subgraph(sorted(gene for gene, degree in network.degree() if degree))
     size, font = ((3.6, 6.6), 5.5) if canvas.narrow else ((9.0, 7.6), 7.5)
     figure, colours = canvas.figure(size, size), canvas.colours
-    axes = figure.subplots()
+    figure.set_layout_engine("none")
+    axes = figure.add_axes((0, 0, 1, 1))
     axes.set_axis_off()
     letters = max(len(names.labels[gene]) for gene in joined)
     places = spread_out(places_of(joined, size), (letters * font * 0.65 / 72, font * 2.1 / 72))
@@ -93,7 +95,7 @@ def network_drawing(canvas: Canvas, network: nx.Graph, names: GeneList) -> Figur
             ha="center", fontsize=font, color=colours.ink, zorder=3,
         )  # fmt: skip
     axes.autoscale_view()
-    axes.margins(0.06, 0.05)
+    axes.margins(0.08, 0.06)
     return figure
 
 
@@ -101,29 +103,39 @@ def heat_map(canvas: Canvas, profiles: Profiles, names: GeneList) -> Figure:
     """Profiles in the order of their trees, the tree of the rows beside them."""
     rows, columns = profiles.gene_order, profiles.partner_order
     scores = profiles.scores[np.ix_(rows, columns)]
-    height = 1.2 + 0.115 * len(rows)
-    figure, colours = canvas.figure((8.3, height), (3.6, height)), canvas.colours
-    tree, axes = figure.subplots(1, 2, width_ratios=(0.1, 1) if not canvas.narrow else (0.14, 1))
+    body, head, foot = 0.115 * len(rows), 0.8, 0.4  # inches
+    wide, high = (3.6 if canvas.narrow else 8.6), body + head + foot
+    figure, colours = canvas.figure((wide, high), (wide, high)), canvas.colours
+    figure.set_layout_engine("none")  # labels of a hundred rows are slow to measure; all places are known
+
+    def panel(left: float, right: float, bottom: float, top: float) -> Axes:
+        return figure.add_axes((left / wide, bottom / high, (right - left) / wide, (top - bottom) / high))
+
+    edge, names_wide = (0.4, 0.6) if canvas.narrow else (0.7, 0.8)
+    tree, axes = (
+        panel(0.05, edge, foot, foot + body),
+        panel(edge + 0.05, wide - names_wide, foot, foot + body),
+    )
     drawn = dendrogram(profiles.gene_tree, orientation="left", no_plot=True)
     depth = np.array(drawn["dcoord"])
     lines = [np.column_stack([-d, i]) for d, i in zip(depth, np.array(drawn["icoord"]), strict=True)]
     tree.add_collection(LineCollection(lines, colors=colours.soft, linewidths=0.6))
-    tree.set(xlim=(-1.02 * depth.max(), 0), ylim=(10 * len(rows), 0))
+    tree.set(xlim=(-1.02 * (depth.max() or 1.0), 0), ylim=(10 * len(rows), 0))
     tree.set_axis_off()
     bound = float(np.nanquantile(np.abs(scores), 0.995)) or 1.0
     cells = axes.imshow(
         scores, aspect="auto", cmap=colours.scores.with_extremes(bad=colours.line), vmin=-bound, vmax=bound,
         interpolation="none",  # a pixel a score in the file; the browser scales it
     )  # fmt: skip
-    axes.set_yticks(
-        range(len(rows)), [as_drawn(names.labels[profiles.genes[row]]) for row in rows], fontsize=6
+    axes.set_axis_off()
+    for place, row in enumerate(rows):
+        label = as_drawn(names.labels[profiles.genes[row]])
+        axes.text(1.008, place, label, fontsize=6, va="center", transform=axes.get_yaxis_transform())
+    axes.set_title(f"{len(columns):,} partner genes", y=-0.27 / body, fontsize="medium")
+    middle = (edge + wide - names_wide) / 2
+    bar = figure.colorbar(
+        cells, cax=panel(middle - 1.1, middle + 1.1, high - 0.65, high - 0.53), location="top"
     )
-    axes.yaxis.tick_right()
-    axes.tick_params(axis="y", length=0, pad=2)
-    axes.set_xticks([])
-    axes.spines[:].set_visible(False)
-    axes.set_xlabel(f"{len(columns):,} partner genes")
-    bar = figure.colorbar(cells, ax=axes, location="top", shrink=0.6, aspect=30, pad=0.005)
     bar.outline.set_visible(False)
     bar.set_label("predicted score")
     return figure

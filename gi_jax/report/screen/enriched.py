@@ -9,7 +9,8 @@ from gi_jax.report.screen.concentration import SURE
 from gi_jax.report.screen.enrichment import Enrichment, without_echoes
 from gi_jax.report.screen.outcome import ScreenOutcome
 
-SHOWN, SHOWN_GENES = 20, 6  # rows of a table of enriched sets; genes named in a row
+SHOWN, SHOWN_GENES = 15, 6  # rows of a table of enriched sets; genes named in a row
+FEW_PAIRS = 5  # listed genotypes within a set, from which the page shows it
 
 
 def enrichment_section(
@@ -23,7 +24,8 @@ def enrichment_section(
 
     Args:
       collections: where the sets come from.
-      tested: kind of list (`genes`, `partners`, `groups`) -> end, or "" for both -> tests, smallest p first.
+      tested: kind of list (`genes`, `pairs`, `partners`, `groups`) -> end, or "" for both -> tests, the
+        smallest p first.
       sizes: end -> how many genes stand out.
       known_to_model: collections that the model has as features.
     """
@@ -31,7 +33,7 @@ def enrichment_section(
     stand_out = "that stand out (above)" if free > 1 else "listed"
     caption = (
         f"Sets of genes ({', '.join(collections)}) that a list of genes is rich in: Fisher's exact test, "
-        f"one-sided, beside the {len(outcome.candidates.pool):,} genes that the screen combined and not "
+        f"one-sided, beside the {len(outcome.candidates.pool):,} genes that could have been listed and not "
         "beside the genome, so that what these genes have in common anyway is not counted again. q is the "
         "share of false ones among all sets with a q as small (Benjamini and Hochberg, over all tests of a "
         f"table); shown are those of {SURE:g} or less, but for sets of whose genes one before has shown four "
@@ -46,6 +48,14 @@ def enrichment_section(
     for end, tests in tested["genes"].items():
         words = f"The {sizes[end]:,} genes {stand_out} among the {end} predictions"
         blocks += _enriched(words, tests, outcome, ())
+    for end, tests in tested["pairs"].items():
+        words = (
+            f"Sets whose genes are joined with each other among the {end} predictions, counted in genotypes, "
+            f"{FEW_PAIRS} or more, the most beyond chance first. Genotypes that share a gene are not "
+            "independent of each other, so take q for an order"
+        )
+        often = sorted((one for one in tests if one.hits >= FEW_PAIRS), key=lambda one: -one.fold)
+        blocks += _enriched(words, often, outcome, ())
     for end, tests in tested["partners"].items():
         words = f"For the genes that are most often among the {end} predictions: their partners there"
         blocks += _enriched(words, tests, outcome, ("gene",))
@@ -66,9 +76,9 @@ def _enriched(
         shown = ", ".join(genes[:SHOWN_GENES]) + (
             f" and {len(genes) - SHOWN_GENES} more" if len(genes) > SHOWN_GENES else ""
         )
-        name = (_named(outcome, one.hits.name),) if first else ()
+        name = (_named(outcome, one.name),) if first else ()
         counts = (
-            f"{len(one.found)} of {len(one.hits.genes)}",
+            f"{one.hits:,} of {one.listed:,}",
             number(one.expected, 1),
             f"{one.fold:.1f}",
             small(one.q),

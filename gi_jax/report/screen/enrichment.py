@@ -25,23 +25,26 @@ class HitList(NamedTuple):
 class Enrichment(NamedTuple):
     """What one list has to do with one set."""
 
-    hits: HitList
+    name: str  # of the list
     collection: str
     term: str
-    found: np.ndarray  # [k] gene ids in the list and in the set
-    in_background: int  # K, genes of the background in the set
+    found: np.ndarray  # gene ids in the list and in the set
+    hits: int  # k of the list that are of the set: genes, or genotypes
+    listed: int  # n in the list
+    in_background: int  # K of the background that are of the set
+    background: int  # B
     p: float
     q: float
 
     @property
     def expected(self) -> float:
-        """`n K / B`, the genes of the set in a list drawn at random."""
-        return len(self.hits.genes) * self.in_background / len(self.hits.background)
+        """`n K / B`, those of the set in a list drawn at random."""
+        return self.listed * self.in_background / self.background
 
     @property
     def fold(self) -> float:
-        """How many times the expected number of genes was found."""
-        return len(self.found) / self.expected
+        """How many times the expected number was found."""
+        return self.hits / self.expected
 
 
 def enrich(lists: Sequence[HitList], collections: Sequence[GeneCollection]) -> list[Enrichment]:
@@ -53,7 +56,7 @@ def enrich(lists: Sequence[HitList], collections: Sequence[GeneCollection]) -> l
     list's background are tested.
 
     Returns:
-      Lists and sets with a gene in common, the smallest p first, then by the most genes and by name.
+      Lists and sets with a gene in common, see `in_order`.
     """
     tested = [
         (hits, own, test) for hits in lists for own in collections if (test := _test(hits, own)) is not None
@@ -67,10 +70,16 @@ def enrich(lists: Sequence[HitList], collections: Sequence[GeneCollection]) -> l
         for row in np.flatnonzero(test.overlap):
             term = test.terms[row]
             found = listed[own.members[term, listed]]
-            numbers = int(test.sizes[row]), float(test.p[row]), float(q[start + row])
-            result.append(Enrichment(hits, own.name, own.terms[term], found, *numbers))
+            counts = len(found), len(listed), int(test.sizes[row]), len(hits.background)
+            chances = float(test.p[row]), float(q[start + row])
+            result.append(Enrichment(hits.name, own.name, own.terms[term], found, *counts, *chances))
         start += len(test.p)
-    return sorted(result, key=lambda one: (one.p, -len(one.found), one.term))
+    return in_order(result)
+
+
+def in_order(found: Sequence[Enrichment]) -> list[Enrichment]:
+    """The smallest p first, then by the largest count and by name."""
+    return sorted(found, key=lambda one: (one.p, -one.hits, one.term))
 
 
 class _Test(NamedTuple):
@@ -99,7 +108,7 @@ def without_echoes(enriched: Sequence[Enrichment]) -> list[Enrichment]:
     """
     kept: list[Enrichment] = []
     for one in enriched:
-        before = (np.isin(one.found, other.found).mean() for other in kept if other.hits is one.hits)
+        before = (np.isin(one.found, other.found).mean() for other in kept if other.name == one.name)
         if all(share < ECHO for share in before):
             kept.append(one)
     return kept

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -12,10 +12,12 @@ import pyarrow as pa
 from gi_jax.data.gene_list import GeneList
 from gi_jax.data.gene_sets import gene_sets
 from gi_jax.data.genotype_table import GenotypeTable
-from gi_jax.report.screen.candidates import Candidates
+from gi_jax.predict.screen import Screen
+from gi_jax.report.screen.candidates import Candidates, candidates_of
 
 LOWEST, HIGHEST = "lowest", "highest"
 ENDS = (LOWEST, HIGHEST)
+NEARLY_ALL = 0.95  # of the genes of a list, from which it counts as one of measured genes
 
 
 class Histogram(NamedTuple):
@@ -95,6 +97,59 @@ class ScreenOutcome:
         return seen
 
     @cached_property
+    def measured_genes(self) -> np.ndarray | None:
+        """The genes of the pool that the run's data delete, where the list hardly has others; else None.
+
+        Of genes that training never saw a model predicts less extreme scores. In a list drawn from all genes
+        the measured ones stand out for that reason alone, and so do the sets that were chosen to be measured.
+        """
+        if self.measured is None:
+            return None
+        pool = self.candidates.pool
+        seen = np.intersect1d(pool, self.measured.genes)
+        listed = self.rows[np.isin(self.rows, pool)]
+        if len(seen) == len(pool) or not len(listed) or np.isin(listed, seen).mean() < NEARLY_ALL:
+            return None
+        return seen
+
+    def among_measured(self) -> ScreenOutcome:
+        """The outcome with the candidates of `measured_genes`; itself where that is None."""
+        if self.measured_genes is None:
+            return self
+        return replace(self, candidates=self.candidates.among(self.measured_genes))
+
+    @cached_property
     def known(self) -> np.ndarray:
         """Which listed genotypes `[R]` bool have a measured score."""
         return np.isfinite(self.numbers("measured"))
+
+
+def outcome_of(
+    screen: Screen,
+    table: pa.Table,
+    *,
+    measured: GenotypeTable | None = None,
+    left_out: GenotypeTable | None = None,
+    study: str | None = None,
+) -> ScreenOutcome:
+    """The outcome of a screen that has been run.
+
+    Args:
+      table: its list, see `ScreenOutcome`; `gi_jax.runs.screen_table` makes one.
+      measured: what was measured of genotypes like these, to show beside the predictions.
+      left_out: the genotypes that the screen was told to leave out.
+      study: on whose scale it predicted.
+
+    Raises:
+      GiJaxError: there are too many crosses to be counted, see `check_candidates`.
+    """
+    genes = screen.predictor.bundle.genes
+    return ScreenOutcome(
+        genes=genes,
+        table=table,
+        histogram=Histogram(*screen.histogram()),
+        candidates=candidates_of(screen.wanted, len(genes), left_out),
+        measured=measured,
+        study=study,
+        notes=screen.predictor.notes,
+    )

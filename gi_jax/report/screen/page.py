@@ -25,6 +25,7 @@ from gi_jax.report.screen.enriched import enrichment_section
 from gi_jax.report.screen.enrichment import Enrichment, HitList, enrich
 from gi_jax.report.screen.network import GRAPHML, SIF, groups_of, similarity_network, write_network
 from gi_jax.report.screen.outcome import ScreenOutcome
+from gi_jax.report.screen.pair_enrichment import enrich_pairs
 from gi_jax.report.screen.plates import FILE as PLATES
 from gi_jax.report.screen.plates import check_wells, choose, crosses, write_plates
 from gi_jax.report.screen.profiles import TOP_GENES, predicted_profiles
@@ -76,25 +77,28 @@ def write_screen_report(
     """
     bench, genes = bench or Bench(), outcome.genes
     check_folder(folder, create=True)
+    everything, outcome = outcome, outcome.among_measured()
     found = concentrations(outcome)
     top = top_genes(found, TOP_GENES)
     profiles = predicted_profiles(predictor, outcome.candidates, top, outcome.study)
     network = None if profiles is None else similarity_network(profiles)
     hits, partners = hit_lists(outcome, found), partner_lists(outcome, found)
     groups = [HitList(str(k), own, top) for k, own in enumerate(groups_of(network), 1)] if network else []
+    ends = outcome.ends.items() if outcome.candidates.free == 2 else ()
     tested = {
         "genes": {end: enrich(own, collections) for end, own in hits.items()},
+        "pairs": {end: enrich_pairs(outcome.rows[own], outcome.candidates, collections) for end, own in ends},
         "partners": {end: enrich(own, collections) for end, own in partners.items() if own},
         "groups": {"": enrich(groups, collections)} if groups else {},
     }
-    made = crosses(outcome, choose(outcome, bench.crosses))
+    made = crosses(everything, choose(everything, bench.crosses))
     features = predictor.bundle.config.cell_dataset.features
     with replacing_together(folder) as new:
         write_text(new / GENES, _genes_text(found, genes))
         write_text(new / ENRICHMENT, _enrichment_text(tested, genes))
         of_partners = [one for tests in tested["partners"].values() for one in tests]
-        plates = write_plates(new / PLATES, outcome, made, of_partners, bench.wells)
-        write_network(new, outcome, found, network)
+        plates = write_plates(new / PLATES, everything, made, of_partners, bench.wells)
+        write_network(new, everything, found, network)
         if profiles is not None:
             write_treeview(new, profiles, genes)
         bench_text = (
@@ -102,7 +106,7 @@ def write_screen_report(
             f"{bench.wells} wells, query by query, and why each was picked"
         )
         shown = (
-            sections.distribution_section(outcome),
+            sections.distribution_section(everything),
             sections.list_section(outcome),
             sections.concentration_section(outcome, found),
             _enriched(outcome, collections, tested, hits, features),
@@ -114,7 +118,7 @@ def write_screen_report(
         title = name or run.absolute().name
         write_text(
             new / PAGE,
-            _render(title, sections.in_short(outcome, found), [own for own in shown if own is not None]),
+            _render(title, sections.in_short(everything, found), [own for own in shown if own is not None]),
         )
         names = sorted(path.name for path in new.iterdir())
     return names
@@ -164,13 +168,13 @@ def _enrichment_text(tested: dict[str, dict[str, list[Enrichment]]], genes: Gene
     for kind, ends in tested.items():
         for end, tests in ends.items():
             for one in tests:
-                counts = (len(one.found), len(one.hits.genes), one.in_background, len(one.hits.background))
+                counts = (one.hits, one.listed, one.in_background, one.background)
                 numbers = (f"{value:.6g}" for value in (one.expected, one.fold, one.p, one.q))
                 named = (",".join(genes.names(one.found)), ",".join(genes.labelled(one.found)))
                 fields = (
                     kind,
                     end,
-                    one.hits.name,
+                    one.name,
                     one.collection,
                     one.term,
                     *map(str, counts),

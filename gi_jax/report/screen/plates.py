@@ -122,7 +122,7 @@ class _Reasons:
         for one in partners:
             if one.q <= SURE:
                 for gene in one.found.tolist():
-                    self.terms.setdefault((one.hits.name, gene), one)
+                    self.terms.setdefault((one.name, gene), one)
 
     def why(self, cross: Cross) -> str:
         rank, end = self.place[cross.row]

@@ -31,6 +31,12 @@ def in_short(outcome: ScreenOutcome, found: dict[str, Concentration]) -> list[st
         f"{predicted:,} {what} of {len(candidates.pool):,} genes were predicted; {len(outcome.score):,} are "
         "in the list."
     ]
+    if (seen := outcome.measured_genes) is not None:
+        text.append(
+            f"Nearly all genes of the list are among the {len(seen):,} of the {len(candidates.pool):,} that "
+            "were measured, as a model dares less of genes that it never saw. So what stands out is counted "
+            "and tested beside these alone."
+        )
     for end, own in found.items():
         if candidates.free < 2 or not own.listed:
             continue
@@ -93,7 +99,7 @@ def list_section(outcome: ScreenOutcome) -> Section:
     caption = (
         f"The {len(outcome.score):,} genotypes of the list, rank 1 the lowest prediction. Type a gene or "
         "words of its description to search, several words to ask for all of them; press the head of a "
-        f"column to sort by it, again to turn it round.{interval} Rest on a gene to read what it does."
+        f"column to sort by it, again to turn it round.{interval} Press a gene to read what it does."
     )
     return Section("The list", (caption, ranking(outcome)))
 

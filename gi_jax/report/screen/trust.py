@@ -7,15 +7,13 @@ from pathlib import Path
 
 import numpy as np
 
-from gi_jax.data.formats.tables import read_table
-from gi_jax.evaluation.calibration import FILE as CALIBRATION
-from gi_jax.evaluation.evaluation import EVALUATION, MODEL, PREDICTIONS
 from gi_jax.evaluation.ranking import OTHER_SHARE, STRONG
 from gi_jax.experiment.confidence import Confidence
 from gi_jax.report.blocks import Block, Section, Table, aligned, number, scaled
 from gi_jax.report.screen.drawings import spread_against_error
 from gi_jax.report.screen.outcome import LOWEST, ScreenOutcome
 from gi_jax.report.screen.palette import themed
+from gi_jax.report.screen.record import read_spread, read_tests
 
 FEW = 10  # test genotypes, below which nothing is said of them
 Blocks = list[str | Block]
@@ -28,24 +26,21 @@ def trust_section(outcome: ScreenOutcome, run: Path, confidence: Confidence | No
         *_calibration(run),
         *_support(outcome),
         *_outside(outcome),
+        *_measured(outcome),
     ]
     blocks += [f"Note: {note}." for note in outcome.notes]
     return Section("What to trust", tuple(blocks))
 
 
 def _tests(outcome: ScreenOutcome, run: Path, confidence: Confidence | None) -> Blocks:
-    """From the `predictions.tsv` and `evaluation.tsv` that a run leaves of its test genotypes."""
-    if not ((run / PREDICTIONS).exists() and (run / EVALUATION).exists()):
+    """How test genotypes came out."""
+    record = read_tests(run, outcome.study)
+    if record is None:
         return [
             "This folder has no record of test genotypes, so nothing can be said here of how well the model "
             "predicts. `gi-jax evaluate RUN` makes one for a run."
         ]
-    table = read_table(run / PREDICTIONS, required=("study", "measured", MODEL), optional=(f"{MODEL}_std",))
-    measured, predicted = (np.array(table.columns[name], float) for name in ("measured", MODEL))
-    studies = np.array(table.columns["study"])
-    if outcome.study is not None and (studies == outcome.study).any():
-        own = studies == outcome.study
-        measured, predicted, studies = measured[own], predicted[own], studies[own]
+    measured, predicted, studies = record.measured, record.predicted, record.study
     pearson = float(np.corrcoef(measured, predicted)[0, 1]) if len(measured) > 2 else float("nan")
     text = (
         f"The model was asked for {len(measured):,} test genotypes whose measurements it had never seen: "
@@ -78,8 +73,8 @@ def _tests(outcome: ScreenOutcome, run: Path, confidence: Confidence | None) -> 
         "strong among all",
     )
     blocks: Blocks = [text, Table(head, tuple(rows)), _strong_in_words(studies)]
-    if confidence is not None and f"{MODEL}_std" in table.columns and len(studies) == len(table.lines):
-        reach = confidence.factor * np.array(table.columns[f"{MODEL}_std"], float)
+    if confidence is not None and record.std is not None:
+        reach = confidence.factor * record.std
         inside = float((np.abs(measured - predicted) <= reach).mean())
         blocks.append(
             f"Intervals are made to hold {confidence.level:.0%} of measurements. Of the test genotypes they "
@@ -112,12 +107,11 @@ def _strong_in_words(studies: np.ndarray) -> str:
 
 
 def _calibration(run: Path) -> Blocks:
-    if not (run / CALIBRATION).exists():
+    found = read_spread(run)
+    if found is None:
         return []
-    columns = read_table(run / CALIBRATION, required=("spread", "rmse")).columns
-    spread, rmse = (np.array(columns[name], float) for name in ("spread", "rmse"))
     picture = themed(
-        partial(spread_against_error, spread=spread, rmse=rmse),
+        partial(spread_against_error, spread=found.spread, rmse=found.rmse),
         "Error of test genotypes against the predicted standard deviation, one point per bin",
     )
     return [
@@ -168,4 +162,13 @@ def _outside(outcome: ScreenOutcome) -> Blocks:
     return [
         f"{count:,} of the {len(outcome.score):,} listed predictions lie outside the range of the scores in "
         "training: read them as very strong and not as exact numbers."
+    ]
+
+
+def _measured(outcome: ScreenOutcome) -> Blocks:
+    if not (count := int(outcome.known.sum())):
+        return []
+    return [
+        f"{count:,} of the {len(outcome.score):,} listed genotypes were measured, and most of these were in "
+        "training: that predictions agree with them says little. The others are what the model adds."
     ]

@@ -25,10 +25,13 @@
 
   const geneCell = (places) => places.map((place) => {
     const [systematic, label, description, listed] = data.genes[place];
-    const parts = [element("b", { textContent: label })];
+    const about = element("span", { className: "about", textContent: description, hidden: true });
+    const name = element("button", { type: "button", textContent: label, title: description, disabled: !description });
+    name.addEventListener("click", () => { about.hidden = !about.hidden; });
+    const parts = [name];
     if (label !== systematic) parts.push(" ", element("small", { textContent: systematic }));
     if (listed) parts.push(" ", link("SGD", data.sgd, systematic), " ", link("BioGRID", data.biogrid, systematic));
-    return element("span", { className: "gene", title: description }, parts);
+    return element("span", { className: "gene" }, [...parts, about]);
   });
   const cell = (one, value) => {
     const made = element("td", { className: cls[one.shown] });

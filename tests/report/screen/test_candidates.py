@@ -61,6 +61,21 @@ def test_more_crosses_than_can_be_counted_are_refused(monkeypatch: pytest.Monkey
         check_candidates(Crosses(np.array([[0], [1]]), np.array([4, 5, 6])))
 
 
+def test_a_list_of_measured_genes_is_held_against_these() -> None:
+    measured = table_of([(0, 1), (2, 3), (4, 5), (6, 7), (8, 9), (10, 1)])  # of all genes but the last
+    own = outcome(LISTED, known=measured)
+    assert own.measured_genes is not None and own.measured_genes.tolist() == list(range(11))
+    narrowed = own.among_measured()
+    assert narrowed.candidates.num == 55
+    np.testing.assert_allclose(concentrations(narrowed)["lowest"].expected, 5 * 10 / 55)
+    assert len(concentrations(narrowed)["lowest"].genes) == 11
+    elsewhere = outcome(LISTED | {(3, 11): -9.0}, known=measured)  # one place of 16 is more than a twentieth
+    assert elsewhere.measured_genes is None and elsewhere.among_measured() is elsewhere
+    rows = np.array([(0, 1), (0, 11), (2, 3)])
+    assert Listed(rows, NUM).among(np.arange(11)).rows.tolist() == [[0, 1], [2, 3]]
+    assert concentration(rows, narrowed.candidates).listed == 2
+
+
 def test_a_gene_of_most_of_the_list_stands_out() -> None:
     found = concentrations(outcome(LISTED))
     assert list(found) == ["lowest", "highest"]

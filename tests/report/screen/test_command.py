@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from gi_jax import train
+from gi_jax import Screen, train
 from gi_jax.data.formats.tables import read_table
 
 CONFIG = Path(__file__).parents[3] / "configs" / "tiny.yaml"
@@ -72,6 +74,44 @@ def test_a_mistake_is_told_before_the_work(
     assert message in err
     assert [path.name for path in tmp_path.iterdir()] == ["file.txt"]
     assert (tmp_path / "file.txt").read_text() == "mine"
+
+
+def test_a_damaged_record_of_test_genotypes_is_told_before_the_work(
+    run: Path, tmp_path: Path, gi_jax
+) -> None:
+    damaged = tmp_path / "run"
+    shutil.copytree(run, damaged)
+    record = damaged / "predictions.tsv"
+    record.write_text(record.read_text().replace("\t0.", "\tO.", 1))
+    code, _, err = gi_jax("screen", damaged, "--out", tmp_path / "s.tsv", "--report", tmp_path / "page")
+    assert code == 2
+    assert f"{record}: the column" in err and "holds something else than numbers" in err
+    assert not (tmp_path / "s.tsv").exists()
+
+
+def test_a_screen_that_is_interrupted_has_no_page(
+    run: Path, tmp_path: Path, gi_jax, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(self: Screen) -> Iterator[int]:
+        yield 0
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Screen, "run", interrupted)
+    code, _, err = gi_jax("screen", run, "--out", tmp_path / "s.tsv", "--report", tmp_path / "page")
+    assert code == 130
+    assert "the page is made when the screen comes to its end" in err
+    assert not (tmp_path / "page").exists()
+
+
+def test_a_query_strain_by_all_genes_has_a_page(run: Path, tmp_path: Path, gi_jax) -> None:
+    arguments = ("--size", 2, "--including", "G05", "--report", tmp_path)
+    code, _, err = gi_jax("screen", run, "--out", tmp_path / "s.tsv", *arguments)
+    assert code == 0, err
+    plates = read_table(tmp_path / "plates.tsv", required=("query",))
+    assert set(plates.columns["query"]) == {"G05"}
+    text = (tmp_path / "screen.html").read_text("utf-8")
+    assert "29 genotypes of 2 genes, each with N05, of 29 genes were predicted; 29 are in the list." in text
+    assert "Genes of the list" not in text  # each gene is in one genotype
 
 
 def test_crosses_have_a_page_without_a_network_of_their_own(run: Path, tmp_path: Path, gi_jax) -> None:

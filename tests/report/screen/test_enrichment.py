@@ -4,13 +4,17 @@ background.
 
 from __future__ import annotations
 
+import itertools
 from math import comb
 
 import numpy as np
 import pytest
 
 from gi_jax.data.gene_collections import GeneCollection
+from gi_jax.report.screen.candidates import Combined, Listed
 from gi_jax.report.screen.enrichment import HitList, enrich, without_echoes
+from gi_jax.report.screen.pair_enrichment import enrich_pairs
+from tests.report.screen.world import NOBODY, NUM, POOL, table_of
 
 
 def collection(num_genes: int, **sets: list[int]) -> GeneCollection:
@@ -86,3 +90,30 @@ def test_a_set_that_says_the_same_again_is_left_out(shared: int, kept: int) -> N
     own, other = (HitList(name, np.arange(10), np.arange(60)) for name in "ab")
     assert [one.term for one in without_echoes(enrich([own], [sets]))] == ["narrow", "wide"][:kept]
     assert len(without_echoes(enrich([own, other], [sets]))) == 2 * kept  # another list may say it again
+
+
+def test_a_set_whose_genes_interact_is_found_by_its_pairs() -> None:
+    # Of 66 pairs of 12 genes 6 are within genes 0 to 3; 2 of these were measured, 3 of the others are listed.
+    measured = table_of([(0, 1), (2, 3), (4, 5)])
+    candidates = Combined(POOL, 2, NOBODY, NUM, measured)
+    sets = collection(NUM, complex=[0, 1, 2, 3], lone=[10, 11], most=list(range(10)))
+    rows = np.array([(0, 2), (0, 3), (1, 2), (5, 6), (7, 8)])
+    found = {one.term: one for one in enrich_pairs(rows, candidates, [sets])}
+    own = found["complex"]
+    assert (own.hits, own.listed, own.in_background, own.background) == (3, 5, 4, 63)
+    by_counting = (comb(4, 3) * comb(59, 2) + comb(4, 4) * 59) / comb(63, 5)
+    np.testing.assert_allclose([own.p, own.q], by_counting, rtol=1e-12)  # the only set that can be tested
+    assert own.found.tolist() == [0, 1, 2, 3] and found.keys() == {"complex"}
+    listed = Listed(
+        np.array(list(set(itertools.combinations(range(NUM), 2)) - {(0, 1), (2, 3), (4, 5)})), NUM
+    )
+    (again,) = enrich_pairs(rows, listed, [sets])
+    assert (again.in_background, again.p) == (own.in_background, own.p)
+    assert enrich_pairs(rows, Combined(POOL, 3, NOBODY, NUM), [sets]) == []
+
+
+def test_shared_genes_are_of_no_pair() -> None:
+    candidates = Combined(np.arange(11), 2, np.array([11]), NUM)
+    sets = collection(NUM, complex=[0, 1, 2, 11])
+    (own,) = enrich_pairs(np.array([(0, 1, 11), (3, 4, 11)]), candidates, [sets])
+    assert (own.hits, own.listed, own.in_background, own.background) == (1, 2, 3, 55)

@@ -13,15 +13,17 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from gi_jax.data.bundled import bundled_gene_list
 from gi_jax.data.formats.tables import read_table
 from gi_jax.data.gene_collections import GeneCollection
 from gi_jax.predict import Predictor
 from gi_jax.report.screen import page
-from gi_jax.report.screen.outcome import ScreenOutcome
+from gi_jax.report.screen.candidates import Combined
+from gi_jax.report.screen.outcome import Histogram, ScreenOutcome
 from gi_jax.report.screen.page import write_screen_report
 from gi_jax.report.screen.ranking import ranking
 from tests.browser import browser_page, needs_browser
-from tests.report.screen.world import GENES, LISTED, NUM, Model, modular, outcome, table_of
+from tests.report.screen.world import GENES, LISTED, NOBODY, NUM, Model, modular, outcome, table_of
 
 FILES = [
     "enrichment.tsv", "genes.tsv", "network.graphml", "network.sif", "plates.tsv",
@@ -73,7 +75,6 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     scores = ["-3.0\t-3.2"] * 20 + ["0.1\t0.0"] * 20
     rows = [f"G00,G01\tcollins2007\t{measured_and_predicted}\t1.0" for measured_and_predicted in scores]
     (folder / "predictions.tsv").write_text(PREDICTIONS + "\n".join(rows) + "\n")
-    (folder / "evaluation.tsv").write_text("model\tpearson\nmodel\t0.5\n")
     (folder / "calibration.tsv").write_text("spread\trmse\tgenotypes\n0.5\t0.6\t20\n1.0\t1.1\t20\n")
     return folder
 
@@ -160,6 +161,7 @@ def test_the_page_says_what_was_found(text: str) -> None:
     assert "beside the 3 measured scores of such genotypes" in paragraphs
     assert "1 at the lowest end; 0 at the highest end of 12 genes" in paragraphs
     assert "1 of the 7 listed predictions lie outside the range" in paragraphs
+    assert "1 of the 7 listed genotypes were measured" in paragraphs
     assert "they hold 100.0%" in paragraphs  # of errors of 0.2 and less, in 1.5 deviations of 1
     assert "Mind that this model" not in paragraphs
     # Of 20 test genotypes predicted as low as the list (-3.0), all were measured at -3.0, which is strong.
@@ -259,6 +261,8 @@ def test_the_table_is_searched_and_sorted_in_a_browser(folder: Path, width: int,
         page.get_by_role("button", name="predicted").click()
         assert cells(page, 3)[0] == "2.500"
         assert page.locator("#ranking th[aria-sort=descending]").count() == 1
+        gene = page.get_by_role("button", name="N0<&").first
+        assert gene.is_disabled()  # nothing is known of it
         page.locator("#search").fill("n0<& g02")
         assert cells(page, 3) == ["−4.500"]
         assert "N0<&" in cells(page, 2)[0] and "N2<&" in cells(page, 2)[0]
@@ -294,3 +298,24 @@ def test_a_long_list_is_turned_page_by_page(tmp_path: Path, run: Path) -> None:
         page.get_by_role("button", name="Next").click()
         assert cells(page, 1) == [str(k) for k in range(51, 67)]
         assert page.get_by_role("button", name="Next").is_disabled()
+
+
+@needs_browser
+def test_a_gene_of_yeast_says_what_it_does(tmp_path: Path, run: Path) -> None:
+    genes = bundled_gene_list()
+    pair = [genes.index(name) for name in ("SWR1", "SAP30")]
+    table = pa.table({"genes": [",".join(genes.names(sorted(pair)))], "prediction": [-15.1]})
+    histogram = Histogram(np.array([-16.0, 0.0, 1.0]), np.array([1, 9]))
+    yeast = ScreenOutcome(genes, table, histogram, Combined(np.array(sorted(pair)), 2, NOBODY, len(genes)))
+    write_screen_report(tmp_path, yeast, cast(Predictor, Model(modular())), run)
+    with browser_page() as page:
+        page.goto((tmp_path / "screen.html").as_uri())
+        assert not page.get_by_text("Swi2/Snf2-related ATPase").is_visible()
+        page.get_by_role("button", name="SWR1").click()
+        assert page.get_by_text("Swi2/Snf2-related ATPase").is_visible()
+        links = page.locator("#ranking a").evaluate_all("all => all.map(one => one.href)")
+        assert links[:2] == [
+            "https://www.yeastgenome.org/locus/YDR334W",
+            "https://thebiogrid.org/search.php?organism=559292&search=YDR334W",
+        ]
+        assert page.locator("#ranking a").first.get_attribute("rel") == "noopener noreferrer"

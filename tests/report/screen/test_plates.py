@@ -10,7 +10,7 @@ import pytest
 from gi_jax import GiJaxError
 from gi_jax.data.formats.tables import read_table
 from gi_jax.report.screen.candidates import Combined, Listed
-from gi_jax.report.screen.enrichment import Enrichment, HitList
+from gi_jax.report.screen.enrichment import Enrichment
 from gi_jax.report.screen.page import Bench
 from gi_jax.report.screen.plates import choose, crosses, well, write_plates
 from tests.report.screen.world import GENES, LISTED, NUM, outcome
@@ -54,9 +54,7 @@ def test_every_cross_has_a_well_of_its_own_behind_that_of_its_query(tmp_path: Pa
         "training_genotypes": ["40,7", *["8,9"] * 6],
     }
     own = outcome(LISTED, **columns)
-    term = Enrichment(
-        HitList("G00", np.arange(1, 5), np.arange(1, NUM)), "go", "repair", np.array([1, 2]), 4, 1e-4, 1e-3
-    )
+    term = Enrichment("G00", "go", "repair", np.array([1, 2]), 2, 4, 4, 11, 1e-4, 1e-3)
     unsure = term._replace(term="noise", found=np.array([3]), q=0.5)
     plates = write_plates(tmp_path / "plates.tsv", own, crosses(own, np.arange(7)), [term, unsure], wells=96)
     assert plates == 1
