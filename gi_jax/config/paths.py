@@ -109,7 +109,8 @@ def folder_between_runs() -> Path:
     """
     if own := os.environ.get(CACHE_VARIABLE):
         return user_path(own)
-    user_path("~")  # platformdirs takes a home that is unknown for a folder of the name `~`
+    # platformdirs takes a home that is unknown for a folder of the name `~`.
+    user_path(TrainerConfig.compilation_cache)
     return user_cache_path("gi_jax", appauthor=False)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -91,6 +92,11 @@ def test_a_configuration_names_them(tmp_path: Path) -> None:
         parse_config("", [*overrides, more, "model.studies=apart"])
 
 
+def read_table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t"))
+
+
 def test_from_training_to_a_screen_of_one_study(gi_jax, tmp_path: Path) -> None:
     genes = [f"G{i:02}" for i in range(N)]
     (tmp_path / "genes.txt").write_text("\n".join(genes) + "\n")
@@ -118,19 +124,19 @@ def test_from_training_to_a_screen_of_one_study(gi_jax, tmp_path: Path) -> None:
         "screen", run, "--out", out, "--measured-genes", "--measured", "--study", "others"
     )
     assert code == 0, error
-    rows = [line.split("\t") for line in out.read_text().splitlines()]
-    shown = {row[0] for row in rows[1:] if row[rows[0].index("measured")]}
-    measured = {line.split("\t")[0] for line in (tmp_path / "others.tsv").read_text().splitlines()[1:]}
-    assert shown == measured
-    both = measured | {line.split("\t")[0] for line in (tmp_path / "ours.tsv").read_text().splitlines()[1:]}
+    rows = {row["genes"]: row for row in read_table(out)}
+    measured = {row["genes"] for row in read_table(tmp_path / "others.tsv")}
+    assert {genes for genes, row in rows.items() if row["measured"]} == measured
+    both = measured | {row["genes"] for row in read_table(tmp_path / "ours.tsv")}
     arguments = ("--unmeasured", "--below", "-0.1", "--study", "others")
     code, _, error = gi_jax("screen", run, "--out", out, *arguments)
     assert code == 0, error
-    listed = [line.split("\t") for line in out.read_text().splitlines()][1:]
-    unmeasured = {row[0]: row[1] for row in rows[1:] if row[0] not in both}
-    assert {row[0]: row[1] for row in listed} == {g: s for g, s in unmeasured.items() if float(s) <= -0.1}
-    code, predicted, _ = gi_jax("predict", run, rows[1][0], "--study", "others")
-    assert code == 0 and rows[1][1][:6] in predicted
-    code, _, error = gi_jax("predict", run, rows[1][0], "--study", "theirs")
+    listed = {row["genes"]: row["prediction"] for row in read_table(out)}
+    unmeasured = {genes: row["prediction"] for genes, row in rows.items() if genes not in both}
+    assert listed == {genes: score for genes, score in unmeasured.items() if float(score) <= -0.1}
+    first, of_first = next(iter(rows.items()))
+    code, predicted, _ = gi_jax("predict", run, first, "--study", "others")
+    assert code == 0 and of_first["prediction"][:6] in predicted
+    code, _, error = gi_jax("predict", run, first, "--study", "theirs")
     assert code == 2 and "has no scale for study `theirs`" in error
     assert gi_jax("evaluate", run)[0] == 0
