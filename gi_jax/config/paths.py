@@ -110,7 +110,7 @@ def folder_between_runs() -> Path:
     if own := os.environ.get(CACHE_VARIABLE):
         return user_path(own)
     # platformdirs takes a home that is unknown for a folder of the name `~`.
-    user_path(TrainerConfig.compilation_cache)
+    user_path(TrainerConfig.compilation_cache or "~")
     return user_cache_path("gi_jax", appauthor=False)
 
 

@@ -107,7 +107,7 @@ class Explainer:
         """Takes the prediction of one genotype apart.
 
         Example:
-          >>> Explainer(gi_jax.load_model("runs/demo")).explain("SWR1,SAP30").to_dict()["sums"][0]
+          >>> Explainer(gi_jax.load_model("runs/demo")).explain("SWR1,SAP30").to_dict()
 
         Every sum adds up to the prediction. A removal is what the prediction loses without something.
 
