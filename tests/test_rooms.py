@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[1]
 # From the bottom up; rooms of one line do not import each other.
 ROOMS = (
     ("errors",),
-    ("files", "numbers", "arguments", "checks", "schedules"),
+    ("files", "heap", "numbers", "arguments", "checks", "schedules"),
     ("options", "terminal"),
     ("data",),
     ("ops",),

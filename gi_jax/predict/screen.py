@@ -13,6 +13,7 @@ import numpy as np
 
 from gi_jax.data.genotype_table import GenotypeTable, row_keys
 from gi_jax.errors import GiJaxError
+from gi_jax.heap import return_heap
 from gi_jax.models.model import Device, StartedTile
 from gi_jax.predict.predictor import Predictor
 from gi_jax.predict.screening.division import Division, Piece, Shard
@@ -196,6 +197,7 @@ class Screen:
             unwritten=joined(self._unwritten, self.wanted.size),
         )
         write_progress(progress, self._state)
+        return_heap()  # of the programs compiled since: tiles need several
         self._saved = time.monotonic()
 
     def _finished(self, tile: StartedTile) -> Found:

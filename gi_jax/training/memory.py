@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,14 +64,6 @@ def check_fits(
         f"data_module.batch_size is {batch_size}, for which a step needs {_gibibytes(required)} of memory, "
         f"but {_gibibytes(available)} are there: {remedy}"
     )
-
-
-def return_heap() -> None:
-    """Gives back to the system what compilation has freed: glibc keeps hundreds of MiB of it otherwise."""
-    try:
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
-    except (OSError, AttributeError):  # not glibc
-        return
 
 
 def _gibibytes(size: int) -> str:

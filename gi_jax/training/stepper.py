@@ -11,12 +11,13 @@ import numpy as np
 import optax
 
 from gi_jax.data.arrays import on_host
+from gi_jax.heap import return_heap
 from gi_jax.models.neural.row_needs import changed_row_needs
 from gi_jax.ops.row_counts import RowCounts, cheaper_than_all_rows
 from gi_jax.training.batches import TrainingData, epoch_order, training_data
 from gi_jax.training.devices import device_mesh, on_all_devices, one_copy
 from gi_jax.training.ensemble import over_members
-from gi_jax.training.memory import available_bytes, check_fits, required_bytes, return_heap
+from gi_jax.training.memory import available_bytes, check_fits, required_bytes
 from gi_jax.training.processes import every_process
 from gi_jax.training.progress import Progress
 from gi_jax.training.state import TrainState

@@ -9,8 +9,8 @@ import jax
 import numpy as np
 
 from gi_jax.config import RegressionTaskConfig
+from gi_jax.heap import return_heap
 from gi_jax.losses import log_cosh
-from gi_jax.training.memory import return_heap
 from gi_jax.training.optimizer import make_optimizer
 from tests.benchmarks.measure import Engine, available_bytes, timed
 

@@ -115,10 +115,10 @@ class NeuralScreen:
             for program, (tile, _) in zip(programs, parts, strict=True)
         ]
 
-    # Three eighths of what a program alone may have: rooms of tiles with rows in other networks add up.
+    # Half of what a program alone may have: rooms of tiles with rows in other networks add up.
     def _small_pairs(self, tile: Tile) -> Iterator[tuple[Tile, PairCounts]]:
         counts = self._lister.counts(tile.rows, tile.columns)
-        if tile.size == 1 or max(counts.computed, counts.union) <= 3 * COMPUTED // (8 * self.num_members):
+        if tile.size == 1 or max(counts.computed, counts.union) <= COMPUTED // (2 * self.num_members):
             yield tile, counts
         else:
             for part in tile.parts():
