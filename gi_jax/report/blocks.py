@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
@@ -88,3 +89,15 @@ def aligned(values: Iterable[float]) -> list[str]:
     largest = max((abs(value) for value in values if value and math.isfinite(value)), default=1.0)
     decimals = min(max(3 - math.floor(math.log10(largest)), 0), 8)
     return [number(value, decimals) for value in values]
+
+
+def rendered(template: str, **shown: object) -> str:
+    """A page as text; whatever names, configuration and data hold is escaped."""
+    environment = Environment(
+        loader=PackageLoader("gi_jax.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
+    )
+    return environment.get_template(template).render(**shown)

@@ -6,15 +6,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from gi_jax.evaluation.evaluation import Evaluation
 from gi_jax.experiment.experiment import Experiment
 from gi_jax.explain.intermediates import inside
 from gi_jax.files import write_text
 from gi_jax.predict.predictor import Predictor
 from gi_jax.report.agreement import baselines_section, in_short, ranking_section, scatter_section
-from gi_jax.report.blocks import Section
+from gi_jax.report.blocks import Section, rendered
 from gi_jax.report.calibration import calibration_section, intervals_section
 from gi_jax.report.curves import curves_section
 from gi_jax.report.data import configuration_section, data_section
@@ -74,12 +72,5 @@ def write_page(
 
 
 def render(name: str, summary: Sequence[str], sections: Sequence[Section]) -> str:
-    """The page as text; whatever names, configuration and data hold is escaped."""
-    environment = Environment(
-        loader=PackageLoader("gi_jax.report"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    return environment.get_template("report.html.jinja").render(name=name, summary=summary, sections=sections)
+    """The page as text."""
+    return rendered("report.html.jinja", name=name, summary=summary, sections=sections)

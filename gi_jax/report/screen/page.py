@@ -6,13 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-
 from gi_jax.data.gene_collections import GeneCollection
 from gi_jax.data.gene_list import GeneList
 from gi_jax.files import check_folder, replacing_together, write_text
 from gi_jax.predict.predictor import Predictor
-from gi_jax.report.blocks import Section
+from gi_jax.report.blocks import Section, rendered
 from gi_jax.report.screen import sections
 from gi_jax.report.screen.concentration import (
     Concentration,
@@ -115,11 +113,13 @@ def write_screen_report(
             trust_section(outcome, run, predictor.bundle.confidence),
             sections.files_section(_files(bench_text, profiles is not None)),
         )
-        title = name or run.absolute().name
-        write_text(
-            new / PAGE,
-            _render(title, sections.in_short(everything, found), [own for own in shown if own is not None]),
+        page = rendered(
+            "screen.html.jinja",
+            name=name or run.absolute().name,
+            summary=sections.in_short(everything, found),
+            sections=[own for own in shown if own is not None],
         )
+        write_text(new / PAGE, page)
         names = sorted(path.name for path in new.iterdir())
     return names
 
@@ -183,15 +183,3 @@ def _enrichment_text(tested: dict[str, dict[str, list[Enrichment]]], genes: Gene
                 )
                 lines.append("\t".join(fields))
     return "\n".join(lines) + "\n"
-
-
-def _render(name: str, summary: Sequence[str], shown: Sequence[Section]) -> str:
-    """The page as text; whatever names and data hold is escaped."""
-    environment = Environment(
-        loader=PackageLoader("gi_jax.report"),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=StrictUndefined,
-    )
-    return environment.get_template("screen.html.jinja").render(name=name, summary=summary, sections=shown)

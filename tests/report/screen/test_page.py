@@ -225,10 +225,10 @@ def test_the_same_screen_gives_the_same_bytes(folder: Path, tmp_path: Path, run:
 def test_a_page_that_fails_leaves_the_old_one(
     folder: Path, run: Path, text: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise RuntimeError("half way")
 
-    monkeypatch.setattr(page, "_render", fail)
+    monkeypatch.setattr(page, "rendered", fail)
     with pytest.raises(RuntimeError):
         write(folder, run, outcome({(0, 1): -1.0}))
     assert sorted(path.name for path in folder.iterdir()) == FILES
