@@ -82,6 +82,11 @@ def code_type(num_studies: int) -> type[np.signedinteger]:
     return np.int16 if num_studies < 2**15 else np.int32
 
 
+def deleted_genes(*tables: GenotypeTable) -> np.ndarray:
+    """Ids of the genes that some genotype of the tables deletes, increasing, int64."""
+    return np.unique(np.concatenate([t.genes[t.genes < t.num_genes] for t in tables])).astype(np.int64)
+
+
 def joined(tables: Sequence[GenotypeTable]) -> GenotypeTable:
     """Tables over one gene list as one, studies of the same name made one."""
     if len(tables) == 1:

@@ -19,7 +19,6 @@ from gi_jax.config import RunConfig, load_config, to_yaml
 from gi_jax.config.schema import plain
 from gi_jax.data.bundled import bundled_models
 from gi_jax.data.gene_list import GeneList, gene_list_text, load_gene_list
-from gi_jax.data.given_split import PARTS
 from gi_jax.data.networks import CellGraph
 from gi_jax.data.transforms import LabelTransform
 from gi_jax.errors import GiJaxError
@@ -201,7 +200,7 @@ def _bundled(name: str) -> ModelBundle:
         dict(fitted.arrays()),
         confidence,
         experiment.graph,
-        {part: experiment.table.genes[getattr(experiment.split, part)] for part in PARTS},
+        experiment.parts,
         text,
     )
     try:

@@ -114,8 +114,9 @@ def write_bundled_model(
         arrays |= {f"round_{r}.coefficients": np.asarray(found) for r, found in enumerate(coefficients)}
     arrays["explained_roots"] = fitted.explained_roots.astype(np.float16)
     arrays["variance_scale"] = fitted.variance_scale
+    identity = experiment.identity()
     notes = {
-        "identity": json.dumps({key: experiment.identity()[key] for key in _SAME}),
+        "identity": json.dumps({key: identity[key] for key in _SAME}),
         "rounds": str(len(rounds)),
         "chosen": fitted.chosen,
     }

@@ -15,7 +15,7 @@ from gi_jax.data.formats.feature_files import GeneFeatures
 from gi_jax.data.formats.genotype_files import load_genotypes, load_query_genotypes
 from gi_jax.data.gene_list import GeneList
 from gi_jax.data.genotype_table import GenotypeTable, joined
-from gi_jax.data.given_split import given_split
+from gi_jax.data.given_split import PARTS, given_split
 from gi_jax.data.leaks import check_no_leak
 from gi_jax.data.load_report import LeftOut, LoadReport, SourceReport
 from gi_jax.data.networks import CellGraph
@@ -55,6 +55,11 @@ class Experiment:
     def test(self) -> GenotypeTable:
         """The test genotypes."""
         return self.table.take(self.split.test)
+
+    @property
+    def parts(self) -> dict[str, np.ndarray]:
+        """The genotypes of training, validation and test by name, as a model folder keeps them."""
+        return {part: self.table.genes[getattr(self.split, part)] for part in PARTS}
 
     @property
     def cell(self) -> Cell:

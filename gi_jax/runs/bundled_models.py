@@ -17,7 +17,6 @@ from rich.console import Console
 
 from gi_jax.config import load_config
 from gi_jax.data.bundled import bundled_studies, model_folder
-from gi_jax.data.given_split import PARTS
 from gi_jax.evaluation.evaluation import EVALUATION, evaluate, print_evaluation, write_evaluation
 from gi_jax.experiment.bundle import ModelBundle
 from gi_jax.experiment.bundled_model import write_bundled_model
@@ -55,7 +54,7 @@ def make_bundled_model(study: str, folder: Path, console: Console) -> None:
         network_fingerprints(experiment.graph),
         dict(fitted.arrays()),
         graph=experiment.graph,
-        parts={part: experiment.table.genes[getattr(experiment.split, part)] for part in PARTS},
+        parts=experiment.parts,
     )
     predictor = Predictor(bundle, experiment.graph, fitted=fitted)
     predictor.trust(experiment.val)

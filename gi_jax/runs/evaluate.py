@@ -14,7 +14,6 @@ from gi_jax.data.bundled import bundled_gene_list, bundled_studies
 from gi_jax.data.formats.genotype_files import load_genotypes
 from gi_jax.data.genotype_filter import GenotypeFilter
 from gi_jax.data.genotype_table import GenotypeTable
-from gi_jax.data.given_split import given_split
 from gi_jax.data.splits import load_split
 from gi_jax.errors import GiJaxError
 from gi_jax.evaluation.calibration import calibrate
@@ -22,9 +21,10 @@ from gi_jax.evaluation.evaluation import MODEL, Evaluation, print_evaluation
 from gi_jax.evaluation.evaluation import evaluate as evaluate_table
 from gi_jax.evaluation.metrics import regression_metrics
 from gi_jax.experiment.bundle import CONFIG, ModelBundle, load_bundle
-from gi_jax.experiment.experiment import load_experiment, load_measured
+from gi_jax.experiment.experiment import load_experiment
 from gi_jax.models.weights import read_best_record
 from gi_jax.predict.predictor import Predictor
+from gi_jax.runs.measured import RunData
 from gi_jax.runs.resume import check_same_data, check_same_genes
 from gi_jax.runs.run import SPLIT, check_report, write_report
 
@@ -115,8 +115,7 @@ def _evaluate_bundled(folder: Path, bundle: ModelBundle, console: Console) -> Ev
             f"{folder}: is a model folder, which holds no measurements; give a table of some with "
             f"--genotypes FILE"
         )
-    table, _, _ = load_measured(bundle.config, bundle.genes)
-    experiment = load_experiment(bundle.config, given_split(table, bundle.parts, str(folder)))
+    experiment = load_experiment(bundle.config, RunData(folder, bundle).split)
     predictor = Predictor(bundle, experiment.graph)
     for note in predictor.notes:
         console.print(note)

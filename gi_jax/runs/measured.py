@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from gi_jax.config.paths import check_files
-from gi_jax.data.genotype_table import GenotypeTable
+from gi_jax.data.genotype_table import GenotypeTable, deleted_genes
 from gi_jax.data.given_split import given_split
 from gi_jax.data.splits import Split, load_split
 from gi_jax.experiment.bundle import CONFIG, ModelBundle
@@ -46,8 +46,7 @@ class RunData:
     @property
     def genes(self) -> np.ndarray:
         """Ids of the genes that some measured genotype deletes, increasing."""
-        ids = np.unique(self.table.genes)
-        return ids[ids < self.table.num_genes]
+        return deleted_genes(self.table)
 
     @property
     def train(self) -> GenotypeTable | None:

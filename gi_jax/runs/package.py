@@ -9,7 +9,6 @@ from pathlib import Path
 from gi_jax.config import DataConfig, RunConfig, TrainerConfig
 from gi_jax.config.paths import check_files
 from gi_jax.data.bundled import bundled_studies
-from gi_jax.data.given_split import PARTS
 from gi_jax.data.splits import load_split
 from gi_jax.errors import GiJaxError
 from gi_jax.evaluation.evaluation import EVALUATION
@@ -45,8 +44,7 @@ def package(run: Path, folder: Path) -> None:
                 "restore its file"
             )
         found = network_fingerprints(experiment.graph)
-        parts = {part: experiment.table.genes[getattr(experiment.split, part)] for part in PARTS}
-        bundle = replace(bundle, graph=experiment.graph, parts=parts, networks=found)
+        bundle = replace(bundle, graph=experiment.graph, parts=experiment.parts, networks=found)
         bundle = replace(bundle, card=card("A model of genetic interactions", bundle, origin(experiment),
                                            metrics_table(run / EVALUATION), (), folder.name))  # fmt: skip
     bundle = replace(bundle, config=_by_itself(bundle.config))

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from gi_jax.data.genotype_table import GenotypeTable
+from gi_jax.data.genotype_table import GenotypeTable, deleted_genes
 from gi_jax.models.closed_form.options import PairKernelOptions
 from gi_jax.models.closed_form.pair_kernel import PairKernel
 from gi_jax.models.closed_form.pair_kernel_genes import (
@@ -82,7 +82,7 @@ def fit_in_rounds(
     Raises:
       GiJaxError: the linear system does not come to `options.tolerance` in `options.max_solver_steps`.
     """
-    genes = np.unique(np.concatenate([t.genes[t.genes < t.num_genes] for t in (train, val)])).astype(np.int64)
+    genes = deleted_genes(train, val)
     names, blocks = fixed_kernels(cell, genes, options)
     data = genotypes_of(train, val, apart=options.studies == "apart")
     system = system_of(data, genes)

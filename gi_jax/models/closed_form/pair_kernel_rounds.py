@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from gi_jax.data.genotype_table import GenotypeTable
+from gi_jax.data.genotype_table import GenotypeTable, deleted_genes
 from gi_jax.errors import GiJaxError
 from gi_jax.models.closed_form.kernel_parts import KernelParts
 from gi_jax.models.closed_form.options import PairKernelOptions
@@ -51,7 +51,7 @@ def model_of_weights(
     Raises:
       GiJaxError: a linear system does not come to `options.tolerance` in `options.max_solver_steps`.
     """
-    genes = np.unique(np.concatenate([t.genes[t.genes < t.num_genes] for t in (train, val)])).astype(np.int64)
+    genes = deleted_genes(train, val)
     names, blocks = fixed_kernels(cell, genes, options)
     data = genotypes_of(train, val, apart=options.studies == "apart")
     system, profiles = system_of(data, genes), no_profiles(len(cell.genes), len(genes))

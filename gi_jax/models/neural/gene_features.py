@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from gi_jax.data.genotype_table import GenotypeTable
+from gi_jax.data.genotype_table import GenotypeTable, deleted_genes
 from gi_jax.data.networks import CellGraph
 from gi_jax.errors import GiJaxError
 from gi_jax.models.model import Cell
@@ -38,7 +38,7 @@ def gene_features(cell: Cell, tables: tuple[GenotypeTable, ...], rank: int) -> n
     Raises:
       GiJaxError: the cell has neither networks nor tables of features.
     """
-    genes = np.unique(np.concatenate([t.genes[t.genes < t.num_genes] for t in tables])).astype(np.int64)
+    genes = deleted_genes(*tables)
     groups = [
         [(shared_neighbours, network) for network in cell.graph.networks],
         [(like_features, table.values) for table in cell.features],
